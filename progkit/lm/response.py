@@ -1,0 +1,74 @@
+"""What an LM answers: plain, immutable data, so that it can be kept and handed out again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One reply.
+
+    text: what was said, None if nothing was. finish_reason: ``stop``, ``length``, ``content_filter``,
+    ``tool_calls`` or None. tool_calls: ``{"id", "name", "args"}``, args being JSON text as sent.
+    reasoning: the model's own account of its thinking, where the provider gives it. logprobs: as
+    the provider gives them.
+    """
+
+    text: str | None
+    finish_reason: str | None = None
+    tool_calls: tuple[dict[str, Any], ...] = ()
+    reasoning: str | None = None
+    logprobs: Any = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the model said all it meant to: not cut off, not filtered."""
+        return self.finish_reason not in ("length", "content_filter", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The answer to one request.
+
+    completions: *n* of them, at least one. usage: token counts as the provider names them, ``{}`` when
+    nothing was billed. cost: US dollars, None if the price is unknown. cache_hit: it came from
+    the cache. source: ``lm``, or ``demo`` for a reply that warm-up made from a demo. saved: on a hit,
+    what the kept reply had been billed (usage); saved_cost likewise, US dollars.
+    """
+
+    completions: tuple[Completion, ...]
+    model: str = ""
+    usage: dict[str, Any] = field(default_factory=dict)
+    cost: float | None = None
+    source: str = "lm"
+    cache_hit: bool = False
+    saved: dict[str, Any] = field(default_factory=dict)
+    saved_cost: float | None = None
+
+    @classmethod
+    def of(cls, *texts: str, model: str = "", usage: dict[str, Any] | None = None, source: str = "lm") -> "Response":
+        """A response that says *texts*, one completion each."""
+        completions: Sequence[Completion] = [Completion(each, "stop") for each in texts]
+        return cls(tuple(completions), model, usage or {}, source=source)
+
+    @property
+    def text(self) -> str:
+        """The first completion's text; empty if it has none."""
+        return self.completions[0].text or ""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every completion is."""
+        return all(each.is_whole for each in self.completions)
+
+    def as_hit(self) -> "Response":
+        """This response as a cache hit hands it out: nothing billed, and what that saved."""
+        return Response(
+            self.completions,
+            self.model,
+            source=self.source,
+            cache_hit=True,
+            saved=self.usage,
+            saved_cost=self.cost,
+        )

@@ -1,0 +1,90 @@
+"""What goes over the wire for a request: litellm's arguments, and how often and how long to try."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+from progkit.errors import ConfigurationError
+from progkit.lm import endpoint
+from progkit.lm.request import Request
+from progkit.lm.retry import Limits
+
+_NOT_SENT = frozenset(("rollout_id", "cache", "num_retries", "max_retries", "timeout", "deadline", "user_agent"))
+_OF_DSPY = {
+    "callbacks": "progkit has no callbacks",
+    "finetuning_model": "progkit does not train",
+    "launch_kwargs": "progkit launches no servers",
+    "model_type": "only chat completions are spoken here",
+    "provider": "the provider is the first part of the model's name",
+    "train_kwargs": "progkit does not train",
+    "use_developer_role": "roles are those of the messages",
+}
+
+
+class Wire:
+    """A request made ready. A class with no fields to show: the arguments hold the key."""
+
+    __slots__ = ("arguments", "limits")
+
+    def __init__(self, arguments: dict[str, Any], limits: Limits) -> None:
+        self.arguments = arguments
+        self.limits = limits
+
+
+def check(model: object, settings: Mapping[str, Any]) -> None:
+    """Refuse what can never work.
+
+    Raises:
+        ConfigurationError: naming the setting, and why.
+    """
+    if not isinstance(model, str) or not model:
+        raise ConfigurationError(f"an LM's model is a name such as 'openai/gpt-4o-mini', not {model!r}")
+    for name in settings.keys() & _OF_DSPY.keys():
+        raise ConfigurationError(f"{name} is not a setting of LM: {_OF_DSPY[name]}")
+    if settings.get("stream"):
+        raise ConfigurationError("stream=True cannot be: an LM answers with a whole reply")
+
+
+def arguments(request: Request, settings: Mapping[str, Any], identity: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments to litellm for *request* to an LM of these *settings* and this *identity*.
+
+    Raises:
+        ConfigurationError: for a parameter that cannot work, or an environment variable that is not there.
+    """
+    # The identity opens a request's parameters, and its endpoint lacks a password that the LM's own may have.
+    same = {name for name in endpoint.NAMES if name in identity and request.params.get(name) == identity[name]}
+    given = {name: value for name, value in request.params.items() if name not in same}
+    merged = dict(settings)
+    if any(given.get(name) for name in endpoint.NAMES):
+        merged = {name: value for name, value in merged.items() if name not in endpoint.NAMES}
+    merged.update(given)
+    check(merged.setdefault("model", identity["model"]), merged)
+    if merged.get("user_agent"):
+        merged["extra_headers"] = {**(merged.get("extra_headers") or {}), "User-Agent": merged["user_agent"]}
+    sent = {
+        name: endpoint.resolved(name, value)
+        for name, value in merged.items()
+        if value is not None and name not in _NOT_SENT
+    }
+    sent["messages"] = copy.deepcopy(request.messages)  # litellm edits what it is given
+    return sent
+
+
+def limits(own: Mapping[str, Any], settings: Mapping[str, Any], given: Mapping[str, Any]) -> Limits:
+    """Retries and times for a request: those *given* with it, else the LM's *own*; ``max_retries`` means num_retries.
+
+    Raises:
+        ConfigurationError: for a number that makes no sense.
+    """
+    every = {**own, **{name: value for name, value in given.items() if name in own}}
+    for params in (settings, given):
+        if "max_retries" in params and "num_retries" not in params:
+            every["num_retries"] = params["max_retries"]
+    retries = every["num_retries"]
+    if type(retries) is not int or retries < 0:
+        raise ConfigurationError(f"num_retries is a number of times, 0 or more, not {retries!r}")
+    for name in ("timeout", "deadline"):
+        seconds = every[name]
+        if seconds is not None and (type(seconds) not in (int, float) or not seconds > 0):
+            raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
+    return Limits(retries, every["timeout"], every["deadline"])
