@@ -1,0 +1,34 @@
+"""The shapes that a saved state has had, and the steps between them. Plain data in and out; no files.
+
+A version is one module, ``vX_Y``: its shape, its checks, and (from the second on) ``upgrade``, the
+pure step from the version before. To add one: the module, its line in ``head.VERSIONS`` and ``steps``, frozen files
+under ``fixtures/state/X.Y/``, and ``python -m progkit.schema > schemas/state-X.Y.json``. A version that was
+released is never edited: a test holds its hash.
+"""
+
+from progkit.schema.head import CURRENT, FEATURES, STATE, VERSIONS, Version, detect, header, urn
+from progkit.schema.live import Restore
+from progkit.schema.nodes import decode_value, decode_values
+from progkit.schema.paths import Path, show
+from progkit.schema.steps import graft, json_schema, migrate, split_unknown, validate
+
+__all__ = [
+    "CURRENT",
+    "FEATURES",
+    "STATE",
+    "VERSIONS",
+    "Path",
+    "Restore",
+    "Version",
+    "decode_value",
+    "decode_values",
+    "detect",
+    "graft",
+    "header",
+    "json_schema",
+    "migrate",
+    "show",
+    "split_unknown",
+    "urn",
+    "validate",
+]

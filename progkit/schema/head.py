@@ -1,0 +1,101 @@
+"""The head of a document: what kind it is, of which version, and whether this progkit may read it."""
+
+from typing import Any, TypeAlias
+
+from progkit.errors import DocumentError, VersionError
+from progkit.schema import v1_0
+from progkit.version import __version__
+
+Version: TypeAlias = tuple[int, int]
+"""``(major, minor)`` of a format, not of progkit."""
+
+STATE = "progkit.state"
+VERSIONS: tuple[Version, ...] = (v1_0.VERSION,)
+"""Every version ever released, oldest first."""
+CURRENT = VERSIONS[-1]
+"""What this progkit writes."""
+FEATURES: frozenset[str] = frozenset()
+"""Names that a document may ``require`` and this progkit knows."""
+
+
+def urn(version: Version) -> str:
+    """The stable id of a version's schema."""
+    return f"urn:progkit:schema:state:{version[0]}.{version[1]}"
+
+
+def header() -> dict[str, Any]:
+    """The head of a document of the current version; ``saved_with``, ``program`` and ``state`` are to be added."""
+    return {
+        "$schema": urn(CURRENT),
+        "format": STATE,
+        "version": list(CURRENT),
+        "min_reader": list(CURRENT),
+        "requires": [],
+    }
+
+
+def detect(document: Any, source: str = "document") -> tuple[str, Version]:
+    """The kind of *document* and its version: ``("progkit.state", (1, 0))``; its body is not looked at.
+
+    Raises:
+        DocumentError: if it is no kind that this progkit reads.
+        VersionError: if it is, but needs another progkit; the version needed is named.
+    """
+    if not isinstance(document, dict):
+        raise DocumentError(source, "", "is not a progkit document: it must be a JSON object")
+    if "format" not in document:
+        raise DocumentError(source, "", *_foreign(document))
+    if document["format"] != STATE:
+        raise DocumentError(source, "format", f"{document['format']!r} is not {STATE!r}")
+    version = _version(document, "version", source)
+    if version[0] > CURRENT[0]:
+        raise _needs(document, version, source)
+    if version < CURRENT and version not in VERSIONS:
+        raise DocumentError(source, "version", f"no progkit ever wrote version {version[0]}.{version[1]}")
+    lowest = _version(document, "min_reader", source)
+    if lowest > CURRENT:
+        raise _needs(document, lowest, source)
+    _check_features(document, source)
+    if document.get("$schema") != urn(version):
+        raise DocumentError(source, "$schema", f"must be {urn(version)!r}, as the version says")
+    return STATE, version
+
+
+def _check_features(document: dict[str, Any], source: str) -> None:
+    """Nothing, if this progkit knows every feature that *document* requires."""
+    requires = document.get("requires")
+    if not isinstance(requires, list) or not all(isinstance(each, str) for each in requires):
+        raise DocumentError(source, "requires", "must be a list of feature names")
+    unknown = [each for each in requires if each not in FEATURES]
+    if unknown:
+        told = ", ".join(map(repr, unknown))
+        reason = f"needs {told}, which this progkit {__version__} does not know"
+        raise VersionError(source, "requires", reason, _advice(document))
+
+
+def _version(document: dict[str, Any], key: str, source: str) -> Version:
+    value = document.get(key)
+    if isinstance(value, list) and len(value) == 2 and all(type(each) is int and each >= 0 for each in value):
+        return value[0], value[1]
+    raise DocumentError(source, key, "must be [major, minor], two whole numbers")
+
+
+def _needs(document: dict[str, Any], version: Version, source: str) -> VersionError:
+    reads = f"this progkit {__version__} reads up to {CURRENT[0]}.{CURRENT[1]}"
+    reason = f"needs a progkit that reads {STATE} {version[0]}.{version[1]}; {reads}"
+    return VersionError(source, "version", reason, _advice(document))
+
+
+def _advice(document: dict[str, Any]) -> str:
+    """Which progkit to use, as far as *document* says who wrote it."""
+    saved_with = document.get("saved_with")
+    writer = saved_with.get("progkit") if isinstance(saved_with, dict) else None
+    return f"It was saved with progkit {writer}: use that or a newer one" if isinstance(writer, str) else ""
+
+
+def _foreign(document: dict[str, Any]) -> tuple[str, str]:
+    """Reason and hint for a document that does not say what it is."""
+    parts = [document, *document.values()]
+    if any(isinstance(each, dict) and {"demos", "signature"} <= each.keys() for each in parts):
+        return "is a DSPy state file, which this version does not read yet", ""
+    return "is not a progkit document: it has no 'format'", f'A state file says "format": "{STATE}"'

@@ -1,0 +1,150 @@
+"""State 1.0, the first: predictors by path, fields by name, demos by an id made from their content.
+
+The shape is in the classes; ``check`` holds what a shape cannot say. Released, and so frozen: a
+change of it is a new version.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from progkit.errors import DocumentError
+from progkit.schema.nodes import NODE_SCHEMA, all_as_is, decode_value
+from progkit.schema.paths import Path, show
+
+VERSION = (1, 0)
+URN = "urn:progkit:schema:state:1.0"
+
+Node: TypeAlias = Annotated[Any, Meta(extra_json_schema={"$ref": "#/$defs/Node"})]
+_ID = "d-[0-9a-f]{12}(-([2-9]|[1-9][0-9]+))?"
+_IDS = re.compile(f"({_ID}\n)*")
+_Pair: TypeAlias = Annotated[list[int], Meta(min_length=2, max_length=2)]
+
+
+class Field(Struct, forbid_unknown_fields=True):
+    """A field of a signature, ``constraints`` being one value: a dict by keyword (gt, max_length ...)."""
+
+    role: Literal["input", "output"]
+    type: str
+    desc: str
+    prefix: str
+    constraints: Node
+    default: Node | UnsetType = UNSET
+
+
+class Signature(Struct, forbid_unknown_fields=True):
+    """The contract of a call: its instructions as lines, its fields by name, their order apart."""
+
+    name: str
+    instructions: Annotated[list[str], Meta(min_length=1)]
+    order: list[str]
+    fields: dict[str, Field]
+
+
+class Demo(Struct, forbid_unknown_fields=True):
+    """An example shown to the model; ``inputs`` names the values that are inputs, where that is known."""
+
+    id: Annotated[str, Meta(extra_json_schema={"pattern": f"^{_ID}$"})]  # held by check: a regex for each is slow here
+    values: dict[str, Node]
+    inputs: list[str] | UnsetType = UNSET
+
+
+class Predictor(Struct, forbid_unknown_fields=True):
+    """What one predictor has learned; ``config`` is its own settings, ``lm`` its own LM with at least a ``model``."""
+
+    config: dict[str, Node]
+    lm: dict[str, Node] | None
+    demos: list[Demo]
+    signature: Signature
+
+
+class State(Struct, forbid_unknown_fields=True):
+    """The predictors of a program by their path in it."""
+
+    predictors: dict[str, Predictor]
+
+
+class SavedWith(Struct, forbid_unknown_fields=True):
+    """Who wrote the document: shown, never compared."""
+
+    progkit: str
+    python: str
+
+
+class Document(Struct, forbid_unknown_fields=True):
+    """What a program has learned, as plain data."""
+
+    schema: Literal["urn:progkit:schema:state:1.0"] = msgspec.field(name="$schema")
+    format: Literal["progkit.state"]
+    version: Annotated[_Pair, Meta(extra_json_schema={"const": [1, 0]})]
+    min_reader: Annotated[_Pair, Meta(extra_json_schema={"const": [1, 0]})]
+    requires: Annotated[list[str], Meta(max_length=0)]
+    saved_with: SavedWith
+    program: str
+    state: State
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of this version."""
+    printed = msgspec.json.schema(Document)
+    definitions = {**printed["$defs"], "Node": NODE_SCHEMA}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": URN, **printed, "$defs": definitions}
+
+
+def check(document: dict[str, Any], source: str) -> None:
+    """Nothing, if *document*, which has the shape, also makes sense.
+
+    Raises:
+        DocumentError: at the first place that does not.
+    """
+    if document["min_reader"] != list(VERSION):
+        raise DocumentError(source, "min_reader", f"must be {list(VERSION)} in this version")
+    for name, predictor in document["state"]["predictors"].items():
+        path: Path = ("state", "predictors", name)
+        for place, node in _nodes(predictor):
+            decode_value(node, where=show((*path, *place)), source=source)
+        if fault := next(_faults(predictor), None):
+            raise DocumentError(source, show((*path, *fault[0])), fault[1])
+
+
+def _faults(predictor: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """What is wrong between the parts of a predictor: where, and what."""
+    signature, lm = predictor["signature"], predictor["lm"]
+    if any("\n" in line for line in signature["instructions"]):
+        yield ("signature", "instructions"), "a line holds a line break"
+    if sorted(signature["order"]) != sorted(signature["fields"]):
+        yield ("signature", "order"), "must name every field exactly once"
+    for name, field in signature["fields"].items():
+        if not isinstance(decode_value(field["constraints"]), dict):
+            yield ("signature", "fields", name, "constraints"), "must be a dict"
+    if lm is not None and not isinstance(lm.get("model"), str):
+        yield ("lm", "model"), "must be text"
+    ids = [demo["id"] for demo in predictor["demos"]]
+    if not _IDS.fullmatch("\n".join(ids) + "\n" * bool(ids)) or len(set(ids)) < len(ids):
+        yield from _wrong_ids(ids)
+
+
+def _wrong_ids(ids: list[str]) -> Iterator[tuple[Path, str]]:
+    """Every id that is none, or that an earlier demo has."""
+    for index, each in enumerate(ids):
+        if not re.fullmatch(_ID, each):
+            yield ("demos", index, "id"), f"{each!r} is no id: d- and 12 hex digits"
+        if each in ids[:index]:
+            yield ("demos", index, "id"), f"{each} is there twice"
+
+
+def _nodes(predictor: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Every value of a predictor that may be more than a word, with its place."""
+    for index, demo in enumerate(predictor["demos"]):
+        if not all_as_is(demo["values"]):
+            yield from ((("demos", index, "values", name), node) for name, node in demo["values"].items())
+    for part in ("config", "lm"):
+        for name, node in (predictor[part] or {}).items():
+            yield (part, name), node
+    for name, field in predictor["signature"]["fields"].items():
+        for part in ("constraints", "default"):
+            if part in field:
+                yield ("signature", "fields", name, part), field[part]
