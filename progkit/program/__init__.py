@@ -1,0 +1,8 @@
+"""Programs: modules, predictors, and how what they have learned is saved and loaded."""
+
+from progkit.program.chain_of_thought import ChainOfThought
+from progkit.program.loading import load
+from progkit.program.module import Module
+from progkit.program.predict import Predict
+
+__all__ = ["ChainOfThought", "Module", "Predict", "load"]

@@ -1,0 +1,158 @@
+"""What one predictor has learned, as a node of a document and back: signature texts, demos, config, LM."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from progkit import artifact
+from progkit.artifact import LoadReport
+from progkit.errors import ConfigurationError, DocumentError
+from progkit.example import Example
+from progkit.lm import LM, LanguageModel
+from progkit.signature import Field, Signature, type_adapter, type_text
+
+if TYPE_CHECKING:
+    from progkit.program.predict import Predict
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a node comes from: the file, the predictor's path; and the endpoints that the caller allows."""
+
+    source: str
+    path: str
+    allow_endpoints: Sequence[str] = ()
+
+    def at(self, where: str) -> str:
+        """The place of *where* below this predictor."""
+        return f"predictor {self.path}, {where}"
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A predictor's state, built and not yet applied."""
+
+    signature: type[Signature]
+    demos: list[Example]
+    config: dict[str, Any]
+    lm: LanguageModel | None
+
+
+# --- out of a predictor -----------------------------------------------------------------------
+
+
+def of(predictor: "Predict", path: str, dropped: list[str]) -> dict[str, Any]:
+    """The node for *predictor*; what cannot or must not be saved is told in *dropped*.
+
+    Raises:
+        UnsavableError: for a value that a state file cannot hold.
+    """
+    config, secrets = artifact.scrub(predictor.config, f"{path}.config")
+    dropped.extend(secrets)
+    return {
+        "config": artifact.encode_values(config, f"{path}.config"),
+        "demos": _demos(predictor, path),
+        "lm": _lm(predictor.lm, path, dropped),
+        "signature": describe(predictor.signature),
+    }
+
+
+def describe(signature: type[Signature]) -> dict[str, Any]:
+    """The node for *signature*: instructions by line, fields by name."""
+    return {
+        "name": signature.name,
+        "instructions": signature.instructions.split("\n"),
+        "order": list(signature.fields),
+        "fields": {name: _field(field) for name, field in signature.fields.items()},
+    }
+
+
+def _field(field: Field) -> dict[str, Any]:
+    node = {
+        "role": field.role,
+        "type": type_text(field.type),
+        "desc": field.desc,
+        "prefix": field.prefix,
+        "constraints": artifact.encode_values(dict(field.constraints), f"field {field.name}.constraints"),
+    }
+    if field.has_default and field.default_factory is None:
+        node["default"] = artifact.encode_value(field.make_default(), f"field {field.name}.default")
+    return node
+
+
+def _demos(predictor: "Predict", path: str) -> list[dict[str, Any]]:
+    values = [
+        artifact.encode_values(dict(demo.items()), f"{path}.demos[{n}]") for n, demo in enumerate(predictor.demos)
+    ]
+    nodes = [{"id": name, "values": each} for name, each in zip(artifact.demo_ids(values), values, strict=True)]
+    for node, demo in zip(nodes, predictor.demos, strict=True):
+        if isinstance(demo, Example) and demo.input_keys is not None:
+            node["inputs"] = sorted(demo.input_keys)
+    return nodes
+
+
+def _lm(lm: LanguageModel | None, path: str, dropped: list[str]) -> dict[str, Any] | None:
+    if lm is None:
+        return None
+    if not isinstance(lm, LM):
+        dropped.append(f"{path}.lm: {type(lm).__name__} is no progkit.LM, its settings are not saved")
+        return None
+    settings, secrets = lm.dump_state()
+    dropped.extend(f"{path}.lm.{each}" for each in secrets)
+    return artifact.encode_values(settings, f"{path}.lm")
+
+
+# --- into a predictor -------------------------------------------------------------------------
+
+
+def build(node: Mapping[str, Any], live: type[Signature], origin: Origin, report: LoadReport) -> Learned:
+    """What *node* says, with the types of the *live* signature.
+
+    Raises:
+        DocumentError: for a value that its field's type refuses.
+    """
+    config = artifact.decode_values(node["config"], None, origin.at("config"), None, origin.source)
+    config, secrets = artifact.scrub(config, f"{origin.path}.config")
+    report.dropped.extend(secrets)
+    types = {name: field.type for name, field in live.fields.items()}
+    return Learned(
+        _signature(node["signature"], live),
+        [_demo(each, types, origin.at(f"demos[{index}]"), origin.source) for index, each in enumerate(node["demos"])],
+        config,
+        _built_lm(node["lm"], origin, report),
+    )
+
+
+def _signature(node: Mapping[str, Any], live: type[Signature]) -> type[Signature]:
+    """*live* with the texts of *node*; roles, types and constraints stay those of the code."""
+    new = live
+    instructions = "\n".join(node["instructions"])
+    if instructions != live.instructions:
+        new = new.with_instructions(instructions, exact=True)
+    for name, saved in node["fields"].items():
+        field = live.fields.get(name)
+        if field is not None and (field.desc, field.prefix) != (saved["desc"], saved["prefix"]):
+            new = new.with_updated_fields(name, desc=saved["desc"], prefix=saved["prefix"])
+    return new
+
+
+def _demo(node: Mapping[str, Any], types: Mapping[str, Any], where: str, source: str) -> Example:
+    demo = Example(artifact.decode_values(node["values"], types, where, _restore, source))
+    return demo.with_inputs(*node["inputs"]) if "inputs" in node else demo
+
+
+def _restore(kind: Any, plain: Any) -> Any:
+    return type_adapter(kind).validate_python(plain)
+
+
+def _built_lm(node: Mapping[str, Any] | None, origin: Origin, report: LoadReport) -> LM | None:
+    if node is None:
+        return None
+    settings = artifact.decode_values(node, None, origin.at("lm"), None, origin.source)
+    try:
+        lm = LM.from_state(settings, allow_endpoints=origin.allow_endpoints)
+    except ConfigurationError as error:
+        raise DocumentError(origin.source, origin.at("lm"), str(error)) from error
+    if lm.withheld is not None:
+        report.dropped.append(f"{origin.path}.lm: endpoint {lm.withheld} is not allowed; it will not be asked")
+    return lm

@@ -1,0 +1,91 @@
+"""Predict: one call of an LM by a signature; the only part of a program with state."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from progkit.errors import InputError
+from progkit.example import Example, Prediction
+from progkit.lm import LanguageModel
+from progkit.program import call
+from progkit.program.module import Module
+from progkit.program.plan import Plans
+from progkit.signature import Signature, signature_of
+
+
+class Predict(Module):
+    """Asks an LM for the output fields of *signature*, given its inputs by name.
+
+    signature: a ``Signature`` class or its text. config: parameters for every request of this
+    predictor (``temperature``, ``n``, ...), before the LM's own.
+
+    A call takes the inputs and, by name, ``config`` (for this call, before the predictor's), ``lm``,
+    ``demos`` and ``signature`` (instead of the predictor's); a name that the signature has as an input is
+    an input. ``config={"cache": False}`` neither reads nor writes the cache.
+    """
+
+    own_state: ClassVar[frozenset[str]] = Module.own_state | {"signature", "demos", "config", "lm", "_plans"}
+
+    def __init__(self, signature: str | type[Signature], **config: Any) -> None:
+        self.signature: type[Signature] = signature_of(signature)
+        self.demos: list[Example | Mapping[str, Any]] = []
+        self.config: dict[str, Any] = config
+        self.lm: LanguageModel | None = None
+        self._plans = Plans()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Prediction:
+        """Ask.
+
+        Raises:
+            NoLMError: if no LM is in force.
+            InputError: for inputs that do not fit the signature.
+            LMError: if the LM does not answer.
+            AdapterParseError: if what it answers cannot be read.
+            OfflineMissError: if the answer is not cached, and offline.
+        """
+        answered: Prediction = super().__call__(*args, **kwargs)
+        return answered
+
+    async def acall(self, *args: Any, **kwargs: Any) -> Prediction:
+        """Ask, without holding up the event loop; raises what a call raises."""
+        answered: Prediction = await super().acall(*args, **kwargs)
+        return answered
+
+    def forward(self, *args: Any, **kwargs: Any) -> Prediction:
+        """Ask."""
+        return call.run(self._asked(args, kwargs))
+
+    async def aforward(self, *args: Any, **kwargs: Any) -> Prediction:
+        """Ask, without holding up the event loop."""
+        return await call.arun(self._asked(args, kwargs))
+
+    def reset(self) -> None:
+        """Forget the demos and the LM."""
+        self.demos = []
+        self.lm = None
+
+    def ask(self, inputs: dict[str, Any]) -> "call.Ask":
+        """What a call with *inputs* would ask, not yet sent: for warming up, rendering, explaining."""
+        return self._asked((), dict(inputs))
+
+    def _asked(self, args: Sequence[Any], kwargs: dict[str, Any]) -> "call.Ask":
+        if args:
+            known = list(self.signature.input_fields)
+            missing = [name for name in known if name not in kwargs]
+            raise InputError(repr(self), missing, ["a value without a name"] * len(args), known)
+        own: dict[str, Any] = {}
+        for name in _CALL_NAMES:
+            if name in kwargs and name not in self.signature.input_fields:
+                own[name] = kwargs.pop(name)
+        return call.Ask(self, kwargs, **own)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.signature.signature!r}, {len(self.demos)} demos)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_plans"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _plans=Plans())
+
+
+_CALL_NAMES = ("config", "lm", "demos", "signature")

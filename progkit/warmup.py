@@ -1,0 +1,250 @@
+"""Warm-up: the cache filled from the demos that a program carries, before the first user asks.
+
+For each predictor and each demo with all its inputs, the very request that a user's call would send is
+made under the settings in force. In mode ``demos`` its reply is what the demo says, written as the
+adapter would have the LM write it, and kept only if it reads back as the demo. In mode ``call``
+the LM is asked for what is not cached.
+"""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from progkit.errors import AdapterParseError, ConfigurationError
+from progkit.example import Example
+from progkit.lm import Response, track_usage
+from progkit.program import Module, Predict
+from progkit.program.call import Ask, run
+from progkit.runtime import carry
+
+Progress = Callable[[int, int], None]
+Mode = Literal["demos", "call"]
+
+
+@dataclass(slots=True)
+class WarmReport:
+    """What a warm-up did: how many requests are *warmed*, were *present*, are *skipped*, have *failed*.
+
+    reasons: how often each reason to skip or to fail came up. details: ``path, demo: reason`` for each.
+    seconds: wall clock. cost: US dollars billed, None if a price is unknown.
+    """
+
+    warmed: int = 0
+    present: int = 0
+    skipped: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    cost: float | None = 0.0
+    reasons: Counter[str] = field(default_factory=Counter)
+    details: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        cost = "unknown" if self.cost is None else f"${self.cost:.4f}"
+        head = (
+            f"{self.warmed} warmed, {self.present} already there, {self.skipped} skipped, {self.failed} failed "
+            f"in {self.seconds:.2f} s, cost {cost}"
+        )
+        return "\n".join([head, *(f"  {count} x {reason}" for reason, count in self.reasons.most_common())])
+
+    def note(self, where: str, outcome: "Outcome") -> None:
+        """Count what became of the demo at *where*."""
+        setattr(self, outcome.count, getattr(self, outcome.count) + 1)
+        if outcome.reason:
+            self.reasons[outcome.reason] += 1
+            self.details.append(f"{where}: {outcome.reason}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for ``--json``."""
+        names = ("warmed", "present", "skipped", "failed", "seconds", "cost", "details")
+        return {name: getattr(self, name) for name in names} | {"reasons": dict(self.reasons)}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one demo: a count of the report, and the reason if there is one."""
+
+    count: Literal["warmed", "present", "skipped", "failed"]
+    reason: str = ""
+
+
+def warm(
+    program: Module,
+    *,
+    mode: Mode = "demos",
+    concurrency: int = 4,
+    max_cost: float | None = None,
+    progress: Progress | None = None,
+) -> WarmReport:
+    """Fill the cache in force from the demos of *program*, under the settings in force.
+
+    mode: ``demos`` takes the replies from the demos and asks no LM; ``call`` asks the LM for what is not
+    cached, at most *concurrency* requests at once. max_cost: US dollars for ``call``; no request is
+    begun that could pass it, judged by the dearest so far, and one whose price is unknown ends
+    the warm-up. progress: called with (done, all) after each demo.
+
+    Nothing already cached is asked or written again. A failure of one demo does not stop the others.
+
+    Raises:
+        ConfigurationError: for an unknown mode, or a cost ceiling without calls.
+        NoLMError: if no LM is in force: the request, and so its key, depends on it.
+    """
+    if mode not in ("demos", "call"):
+        raise ConfigurationError(f"mode is 'demos' or 'call', not {mode!r}")
+    if mode == "demos" and max_cost is not None:
+        raise ConfigurationError("max_cost goes with mode='call': mode='demos' asks no LM")
+    started = time.perf_counter()
+    report = WarmReport()
+    budget = _Budget(max_cost)
+    step = _from_demo if mode == "demos" else _Caller(budget)
+    work = [(path, each, index) for path, each in program.named_predictors() for index in range(len(each.demos))]
+    outcomes = _outcomes(work, step, max(1, concurrency) if mode == "call" else 1)
+    for done, ((path, _, index), outcome) in enumerate(zip(work, outcomes, strict=True), 1):
+        report.note(f"{path}, demo {index}", outcome)
+        if progress is not None:
+            progress(done, len(work))
+    report.cost = budget.spent
+    report.seconds = time.perf_counter() - started
+    return report
+
+
+Work = tuple[str, Predict, int]
+Demo = Example | Mapping[str, Any]
+Step = Callable[[Predict, Demo], Outcome]
+
+
+def _outcomes(work: list[Work], step: Step, workers: int) -> Iterator[Outcome]:
+    """What becomes of each piece of work, in its order."""
+
+    def one(piece: Work) -> Outcome:
+        _, predictor, index = piece
+        return step(predictor, predictor.demos[index])
+
+    if workers == 1:
+        yield from map(one, work)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(carry(one), piece) for piece in work]
+        try:
+            for future in futures:
+                yield future.result()
+        finally:
+            # Reached early if the caller's progress raises or Ctrl-C comes: nothing more is begun.
+            for future in futures:
+                future.cancel()
+
+
+class _Place:
+    """Where the reply to a demo's request belongs, or why there is no such place."""
+
+    __slots__ = ("ask", "key", "outcome")
+
+    def __init__(self, predictor: Predict, demo: Demo, needed: Mapping[str, Any]) -> None:
+        self.key: str | None = None
+        lacking = [name for name in needed if demo.get(name) is None]
+        if lacking:
+            self.outcome: Outcome | None = Outcome("skipped", f"incomplete demo: no {', '.join(lacking)}")
+            return
+        self.ask: Ask = predictor.ask({name: demo[name] for name in predictor.signature.input_fields})
+        cache = self.ask.cache
+        self.key = self.ask.key(self.ask.request(self.ask.adapter))
+        if cache is None:
+            self.outcome = Outcome("skipped", "uncacheable: the LM or the predictor says cache=False")
+        elif self.key is None:
+            self.outcome = Outcome("skipped", "uncacheable: the request has no stable key")
+        else:
+            self.outcome = None if cache.safe_get(self.key) is None else Outcome("present")
+
+
+def _from_demo(predictor: Predict, demo: Demo) -> Outcome:
+    signature = predictor.signature
+    place = _Place(predictor, demo, signature.fields)
+    if place.outcome is not None or place.key is None or place.ask.cache is None:
+        return place.outcome or Outcome("failed", "no place in the cache")
+    adapter = place.ask.adapter
+    reply = adapter.reply(signature, {name: demo[name] for name in signature.output_fields})
+    try:
+        reads_back = adapter.reply(signature, adapter.parse(signature, reply)) == reply
+    except AdapterParseError:
+        reads_back = False
+    if not reads_back:
+        return Outcome("skipped", "its outputs, written as a reply, do not read back as they are")
+    place.ask.cache.safe_put(place.key, Response.of(reply, model=place.ask.model, source="demo"))
+    if place.ask.cache.safe_get(place.key) is None:
+        return Outcome("failed", "the cache did not keep it")
+    return Outcome("warmed")
+
+
+class _Caller:
+    """Asks the LM for what is not cached, within a budget, each request once."""
+
+    def __init__(self, budget: "_Budget") -> None:
+        self.budget = budget
+        self.begun: set[str] = set()
+        self.lock = threading.Lock()
+
+    def __call__(self, predictor: Predict, demo: Demo) -> Outcome:
+        place = _Place(predictor, demo, predictor.signature.input_fields)
+        if place.outcome is not None or place.key is None:
+            return place.outcome or Outcome("failed", "no place in the cache")
+        with self.lock:
+            if place.key in self.begun:
+                return Outcome("present")
+            self.begun.add(place.key)
+        refused = self.budget.begin()
+        if refused:
+            return Outcome("skipped", refused)
+        with track_usage() as tracker:
+            try:
+                run(place.ask)
+            # An LM may be anybody's class: whatever it raises fails this demo and not the others.
+            except Exception as error:
+                return Outcome("failed", f"{type(error).__name__}: {error}".splitlines()[0])
+            finally:
+                self.budget.end(None if tracker.unpriced else tracker.cost)
+        return Outcome("warmed")
+
+
+class _Budget:
+    """What may be spent (US dollars; None: anything) and what has been (None once a price is unknown)."""
+
+    def __init__(self, most: float | None) -> None:
+        self.most = most
+        self.spent: float | None = 0.0
+        self.dearest: float | None = None
+        self.running = 0
+        self.changed = threading.Condition()
+
+    def begin(self) -> str:
+        """Wait until one more call can be judged; why it must not be made, or nothing."""
+        with self.changed:
+            if self.most is not None:
+                # The first call runs alone, to learn a price; then as many as the dearest so far allows.
+                self.changed.wait_for(lambda: self.running == 0 or self._allows())
+                if self.spent is None:
+                    return "cost ceiling: the price of a call is unknown"
+                if not self._allows():
+                    return f"cost ceiling of ${self.most:g} reached"
+            self.running += 1
+            return ""
+
+    def _allows(self) -> bool:
+        if self.most is None or self.spent is None or self.most <= 0:
+            return False
+        if self.dearest is None:
+            return self.running == 0
+        return self.spent + (self.running + 1) * self.dearest <= self.most
+
+    def end(self, cost: float | None) -> None:
+        """A call is over; it was billed *cost*."""
+        with self.changed:
+            self.running -= 1
+            if cost is None or self.spent is None:
+                self.spent = None
+            else:
+                self.spent += cost
+                self.dearest = max(cost, self.dearest or 0.0)
+            self.changed.notify_all()
