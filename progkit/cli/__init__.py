@@ -1,0 +1,37 @@
+"""The command: parse, call one function, print, exit status.
+
+Data goes to stdout, everything else to stderr. Status 0: all well; 1: findings (a failed line of
+``run``, a failure of ``warm``); 2: wrong usage, or the command could not do its work.
+"""
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from progkit.cli.options import parse
+from progkit.errors import ProgkitError
+
+OK, FINDINGS, FAILED = 0, 1, 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the status to exit with."""
+    options = parse(arguments)
+    try:
+        # Each command's room is imported when it is run: help and errors of usage stay light.
+        status: int = import_module(f"progkit.cli.{options.room}").run(options)
+        sys.stdout.flush()
+    except ProgkitError as error:
+        print(f"progkit: {error}", file=sys.stderr)
+        return FAILED
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output has gone; nothing more can be said there.
+            sys.stderr.close()
+            return FAILED
+        print(f"progkit: {error}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        print("progkit: interrupted", file=sys.stderr)
+        return 130
+    return status
