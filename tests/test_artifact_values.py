@@ -250,6 +250,18 @@ def test_the_types_of_named_values_are_found_by_name() -> None:
     assert found == {"colour": Colour.RED, "other": "red", "text": "red", "n": 1}
 
 
+def test_the_demos_of_a_predictor_are_decoded_together() -> None:
+    """As each alone would be, with the place of whatever is wrong."""
+    nodes = [artifact.encode_values(each) for each in ({"q": "a", "c": None}, {"q": "b", "c": Colour.RED})]
+    demos = [{"id": "d", "values": each} for each in nodes]
+
+    assert artifact.decode_demos(demos[:1]) == [{"q": "a", "c": None}]
+    assert artifact.decode_demos(demos, {"c": Colour}, restore=restore)[1] == {"q": "b", "c": Colour.RED}
+    with pytest.raises(DocumentError) as caught:
+        artifact.decode_demos(demos, {"c": int}, "a.demos", restore, "x.json")
+    assert (caught.value.source, caught.value.where) == ("x.json", "a.demos[1].values.c")
+
+
 # --- what cannot be saved -----------------------------------------------------------------------
 
 endless: list[Any] = []

@@ -10,13 +10,14 @@ from progkit.artifact.report import FieldChanges, LoadReport
 from progkit.artifact.scrubbing import scrub
 from progkit.artifact.values import encode_value, encode_values
 from progkit.artifact.writing import write
-from progkit.schema import decode_value, decode_values
+from progkit.schema import decode_demos, decode_value, decode_values
 
 __all__ = [
     "FieldChanges",
     "LoadReport",
     "canonical",
     "compare",
+    "decode_demos",
     "decode_value",
     "decode_values",
     "demo_id",

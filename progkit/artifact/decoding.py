@@ -8,6 +8,7 @@ deeper than MAX_DEPTH.
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import msgspec
@@ -28,16 +29,25 @@ def decode(data: bytes, source: str) -> Any:
     Raises:
         DocumentError: with line and column, and the reason.
     """
+    document = proven(data, msgspec.json.decode)
+    return _Strict(_text(data, source), source).document() if document is None else document
+
+
+def proven(data: bytes, read: Callable[[bytes], Any]) -> Any:
+    """What *read* makes of *data*, if that is all there is in *data*; None if there may be more or it fails.
+
+    msgspec keeps the last of duplicate keys, and leaves out keys that a shape does not name. So what was read is
+    written again: equal to the text but for its layout, nothing was lost.
+    """
     try:
-        document = msgspec.json.decode(data)
-        # msgspec keeps the last of duplicate keys. So what it read is written again: equal to the text
-        # but for its layout, nothing was lost. Text that is spelled otherwise takes the slow way.
-        layout = indented(data)
-        if indented(msgspec.json.encode(document)) == layout and not is_too_deep(layout):
+        document = read(data)
+        again = indented(msgspec.json.encode(document))
+        is_same = data.startswith(again) and data[len(again) :] == b"\n"  # spares a copy of a canonical text
+        if (is_same or indented(data) == again) and not is_too_deep(again):
             return document
-    except (msgspec.MsgspecError, UnicodeError, ValueError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         pass  # the slow way says where and why
-    return _Strict(_text(data, source), source).document()
+    return None
 
 
 def _text(data: bytes, source: str) -> str:

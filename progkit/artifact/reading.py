@@ -5,7 +5,7 @@ import stat
 from typing import Any
 
 from progkit import schema
-from progkit.artifact.decoding import decode
+from progkit.artifact.decoding import decode, proven
 from progkit.errors import DocumentError
 
 MAX_BYTES = 256 * 2**20
@@ -20,7 +20,12 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
         VersionError: if another progkit is needed.
     """
     source = os.fspath(path)
-    return schema.migrate(decode(read_bytes(source), source), source)
+    data = read_bytes(source)
+    document: dict[str, Any] | None = proven(data, schema.read_shaped)
+    if document is None:  # another version, another spelling, or wrong: step by step
+        return schema.migrate(decode(data, source), source)
+    schema.check(document, source)
+    return document
 
 
 def read_bytes(source: str) -> bytes:

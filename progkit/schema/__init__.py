@@ -8,9 +8,9 @@ released is never edited: a test holds its hash.
 
 from progkit.schema.head import CURRENT, FEATURES, STATE, VERSIONS, Version, detect, header, urn
 from progkit.schema.live import Restore
-from progkit.schema.nodes import decode_value, decode_values
+from progkit.schema.nodes import decode_demos, decode_value, decode_values
 from progkit.schema.paths import Path, show
-from progkit.schema.steps import graft, json_schema, migrate, split_unknown, validate
+from progkit.schema.steps import check, graft, json_schema, migrate, read_shaped, split_unknown, validate
 
 __all__ = [
     "CURRENT",
@@ -20,6 +20,8 @@ __all__ = [
     "Path",
     "Restore",
     "Version",
+    "check",
+    "decode_demos",
     "decode_value",
     "decode_values",
     "detect",
@@ -27,6 +29,7 @@ __all__ = [
     "header",
     "json_schema",
     "migrate",
+    "read_shaped",
     "show",
     "split_unknown",
     "urn",

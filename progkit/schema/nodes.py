@@ -16,7 +16,9 @@ is never imported.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
+from operator import itemgetter
 from typing import Any, NoReturn, TypeAlias
 
 from progkit.errors import DocumentError, did_you_mean
@@ -25,7 +27,7 @@ from progkit.schema.live import Restore, live_class
 from progkit.schema.paths import Path, show
 from progkit.schema.scalars import SCALARS, Scalar
 
-_AS_IS = (str, bool, type(None))
+_AS_IS = frozenset((str, bool, type(None)))
 
 
 def decode_value(
@@ -56,13 +58,40 @@ def decode_values(
     Raises:
         DocumentError: as ``decode_value``.
     """
+    if _AS_IS.issuperset(map(type, nodes.values())):
+        return dict(nodes)
     types = types or {}
     return {
-        name: node
-        if type(node) is str or is_single(node)
-        else decode_value(node, types.get(name), show((name,), where), restore, source)
+        name: node if is_single(node) else decode_value(node, types.get(name), show((name,), where), restore, source)
         for name, node in nodes.items()
     }
+
+
+def decode_demos(
+    demos: Sequence[Mapping[str, Any]],
+    types: Mapping[str, Any] | None = None,
+    where: str = "demos",
+    restore: Restore | None = None,
+    source: str = "document",
+) -> list[dict[str, Any]]:
+    """The values of each of the *demos* of a predictor, as ``decode_values`` gives them, and faster for many.
+
+    Where nothing had to be decoded they are the document's own dicts.
+
+    Raises:
+        DocumentError: as ``decode_value``.
+    """
+    if all_as_is(demos):
+        return [demo["values"] for demo in demos]
+    places = (show((index, "values"), where) for index in range(len(demos)))
+    return [
+        decode_values(demo["values"], types, place, restore, source) for demo, place in zip(demos, places, strict=True)
+    ]
+
+
+def all_as_is(demos: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether every value of the *demos* is text, a boolean or null, which need no look; one pass, in C."""
+    return _AS_IS.issuperset(map(type, chain.from_iterable(map(dict.values, map(itemgetter("values"), demos)))))
 
 
 def is_single(node: Any) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from copy import deepcopy
 from typing import Any, Protocol, TypeAlias
 
-from msgspec import Struct
+from msgspec.json import Decoder
 
 from progkit.schema import v1_0
 from progkit.schema.head import CURRENT, Version, detect, header
@@ -19,8 +19,8 @@ class Release(Protocol):
     """What the module of a version has; all but the first also ``upgrade``, a ``Step``."""
 
     @property
-    def Document(self) -> type[Struct]:  # noqa: N802 - a class
-        """The shape."""
+    def Document(self) -> Any:  # noqa: N802 - a class
+        """The shape, a TypedDict."""
         ...
 
     def check(self, document: dict[str, Any], source: str) -> None:
@@ -33,6 +33,7 @@ class Release(Protocol):
 
 
 _MODULES: dict[Version, Release] = {v1_0.VERSION: v1_0}
+_SHAPED = Decoder(_MODULES[CURRENT].Document)
 _STEPS: tuple[Step, ...] = ()
 """The steps to each version but the first, oldest first."""
 
@@ -53,6 +54,29 @@ def validate(document: Any, source: str = "document") -> None:
     module = _MODULES[min(version, CURRENT)]
     require(document, module.Document, source)
     module.check(document, source)
+
+
+def read_shaped(data: bytes) -> dict[str, Any]:
+    """The JSON text *data* as a document with the shape of the current version; ``check`` is still to come.
+
+    One pass, for speed. Keys that the shape does not name are left out: the caller has to notice.
+
+    Raises:
+        msgspec.MsgspecError: for any other text.
+    """
+    document: dict[str, Any] = _SHAPED.decode(data)
+    return document
+
+
+def check(document: dict[str, Any], source: str) -> None:
+    """Nothing, if *document*, which has the shape of the current version, makes sense.
+
+    Raises:
+        DocumentError: at the first place that does not.
+        VersionError: if another progkit is needed.
+    """
+    detect(document, source)
+    _MODULES[CURRENT].check(document, source)
 
 
 def migrate(document: Any, source: str = "document") -> dict[str, Any]:

@@ -6,12 +6,12 @@ change of it is a new version.
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
-import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import Meta
 
 from progkit.errors import DocumentError
+from progkit.schema import shape
 from progkit.schema.nodes import NODE_SCHEMA, all_as_is, decode_value
 from progkit.schema.paths import Path, show
 
@@ -19,12 +19,12 @@ VERSION = (1, 0)
 URN = "urn:progkit:schema:state:1.0"
 
 Node: TypeAlias = Annotated[Any, Meta(extra_json_schema={"$ref": "#/$defs/Node"})]
-_ID = "d-[0-9a-f]{12}(-([2-9]|[1-9][0-9]+))?"
-_IDS = re.compile(f"({_ID}\n)*")
+_ID = "d-[0-9a-f]{12}(?:-(?:[2-9]|[1-9][0-9]+))?"
+_IDS = re.compile(rf"{_ID}(?:\n{_ID})*")
 _Pair: TypeAlias = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
-class Field(Struct, forbid_unknown_fields=True):
+class Field(TypedDict):
     """A field of a signature, ``constraints`` being one value: a dict by keyword (gt, max_length ...)."""
 
     role: Literal["input", "output"]
@@ -32,10 +32,10 @@ class Field(Struct, forbid_unknown_fields=True):
     desc: str
     prefix: str
     constraints: Node
-    default: Node | UnsetType = UNSET
+    default: NotRequired[Node]
 
 
-class Signature(Struct, forbid_unknown_fields=True):
+class Signature(TypedDict):
     """The contract of a call: its instructions as lines, its fields by name, their order apart."""
 
     name: str
@@ -44,15 +44,15 @@ class Signature(Struct, forbid_unknown_fields=True):
     fields: dict[str, Field]
 
 
-class Demo(Struct, forbid_unknown_fields=True):
+class Demo(TypedDict):
     """An example shown to the model; ``inputs`` names the values that are inputs, where that is known."""
 
-    id: Annotated[str, Meta(extra_json_schema={"pattern": f"^{_ID}$"})]  # held by check: a regex for each is slow here
+    id: Annotated[str, Meta(extra_json_schema={"pattern": f"^{_ID}$"})]  # held by check
     values: dict[str, Node]
-    inputs: list[str] | UnsetType = UNSET
+    inputs: NotRequired[list[str]]
 
 
-class Predictor(Struct, forbid_unknown_fields=True):
+class Predictor(TypedDict):
     """What one predictor has learned; ``config`` is its own settings, ``lm`` its own LM with at least a ``model``."""
 
     config: dict[str, Node]
@@ -61,37 +61,39 @@ class Predictor(Struct, forbid_unknown_fields=True):
     signature: Signature
 
 
-class State(Struct, forbid_unknown_fields=True):
+class State(TypedDict):
     """The predictors of a program by their path in it."""
 
     predictors: dict[str, Predictor]
 
 
-class SavedWith(Struct, forbid_unknown_fields=True):
+class SavedWith(TypedDict):
     """Who wrote the document: shown, never compared."""
 
     progkit: str
     python: str
 
 
-class Document(Struct, forbid_unknown_fields=True):
-    """What a program has learned, as plain data."""
-
-    schema: Literal["urn:progkit:schema:state:1.0"] = msgspec.field(name="$schema")
-    format: Literal["progkit.state"]
-    version: Annotated[_Pair, Meta(extra_json_schema={"const": [1, 0]})]
-    min_reader: Annotated[_Pair, Meta(extra_json_schema={"const": [1, 0]})]
-    requires: Annotated[list[str], Meta(max_length=0)]
-    saved_with: SavedWith
-    program: str
-    state: State
+Document = TypedDict(  # by call, as "$schema" is no name
+    "Document",
+    {
+        "$schema": Literal["urn:progkit:schema:state:1.0"],
+        "format": Literal["progkit.state"],
+        "version": Annotated[_Pair, Meta(extra_json_schema={"const": [1, 0]})],
+        "min_reader": Annotated[_Pair, Meta(extra_json_schema={"const": [1, 0]})],
+        "requires": Annotated[list[str], Meta(max_length=0)],
+        "saved_with": SavedWith,
+        "program": str,
+        "state": State,
+    },
+)
+"""What a program has learned, as plain data."""
 
 
 def json_schema() -> dict[str, Any]:
     """The JSON Schema (draft 2020-12) of this version."""
-    printed = msgspec.json.schema(Document)
-    definitions = {**printed["$defs"], "Node": NODE_SCHEMA}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": URN, **printed, "$defs": definitions}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": URN}
+    return head | shape.json_schema(Document, {"Node": NODE_SCHEMA})
 
 
 def check(document: dict[str, Any], source: str) -> None:
@@ -123,23 +125,24 @@ def _faults(predictor: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     if lm is not None and not isinstance(lm.get("model"), str):
         yield ("lm", "model"), "must be text"
     ids = [demo["id"] for demo in predictor["demos"]]
-    if not _IDS.fullmatch("\n".join(ids) + "\n" * bool(ids)) or len(set(ids)) < len(ids):
-        yield from _wrong_ids(ids)
+    lines = "\n".join(ids)  # all at once: a match for each costs as much as reading the file
+    if ids and (not _IDS.fullmatch(lines) or lines.count("\n") >= len(ids) or len(set(ids)) < len(ids)):
+        yield _wrong_id(ids)
 
 
-def _wrong_ids(ids: list[str]) -> Iterator[tuple[Path, str]]:
-    """Every id that is none, or that an earlier demo has."""
-    for index, each in enumerate(ids):
-        if not re.fullmatch(_ID, each):
-            yield ("demos", index, "id"), f"{each!r} is no id: d- and 12 hex digits"
-        if each in ids[:index]:
-            yield ("demos", index, "id"), f"{each} is there twice"
+def _wrong_id(ids: list[str]) -> tuple[Path, str]:
+    """The first of *ids* that is none, or that an earlier demo has; there is one."""
+    first: dict[str, int] = {}
+    wrong = (at for at, each in enumerate(ids) if not re.fullmatch(_ID, each) or first.setdefault(each, at) < at)
+    index = next(wrong)
+    is_id = re.fullmatch(_ID, ids[index])
+    return ("demos", index, "id"), f"{ids[index]!r} is {'there twice' if is_id else 'no id: d- and 12 hex digits'}"
 
 
 def _nodes(predictor: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
     """Every value of a predictor that may be more than a word, with its place."""
-    for index, demo in enumerate(predictor["demos"]):
-        if not all_as_is(demo["values"]):
+    if not all_as_is(predictor["demos"]):
+        for index, demo in enumerate(predictor["demos"]):
             yield from ((("demos", index, "values", name), node) for name, node in demo["values"].items())
     for part in ("config", "lm"):
         for name, node in (predictor[part] or {}).items():
