@@ -206,7 +206,7 @@ class TestRefusals:
         (tmp_path / "x.json").write_text(text.replace('"value": "red"', '"value": "blue"', 1), encoding="utf-8")
         fresh = Reader()
 
-        with pytest.raises(DocumentError, match=r"predictor read, demos\[0\]\.colour: does not fit Colour"):
+        with pytest.raises(DocumentError, match=r"predictor read, demos\[0\]\.values\.colour: does not fit Colour"):
             fresh.load(tmp_path / "x.json")
 
         assert fresh.read.demos == []
@@ -350,3 +350,18 @@ class TestNewerMinor:
         assert again["reviewed"] == "by Ada"
         assert again["state"]["predictors"]["self"]["mood"] == {"a": [1]}
         assert progkit.load(tmp_path / "again.json").predictors()
+
+
+def test_an_lm_that_cannot_be_is_refused(tmp_path):
+    """A model of no name: file, predictor and reason; nothing is changed."""
+    predict = Predict("question -> answer")
+    predict.lm = progkit.LM("openai/gpt-4o-mini")
+    predict.save(tmp_path / "x.json")
+    text = (tmp_path / "x.json").read_text(encoding="utf-8")
+    (tmp_path / "x.json").write_text(text.replace('"openai/gpt-4o-mini"', '""'), encoding="utf-8")
+    fresh = Predict("question -> answer")
+
+    with pytest.raises(DocumentError, match="predictor self, lm"):
+        fresh.load(tmp_path / "x.json")
+
+    assert fresh.lm is None

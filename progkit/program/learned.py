@@ -73,7 +73,7 @@ def _field(field: Field) -> dict[str, Any]:
         "type": type_text(field.type),
         "desc": field.desc,
         "prefix": field.prefix,
-        "constraints": artifact.encode_values(dict(field.constraints), f"field {field.name}.constraints"),
+        "constraints": artifact.encode_value(dict(field.constraints), f"field {field.name}.constraints"),
     }
     if field.has_default and field.default_factory is None:
         node["default"] = artifact.encode_value(field.make_default(), f"field {field.name}.default")
@@ -85,9 +85,10 @@ def _demos(predictor: "Predict", path: str) -> list[dict[str, Any]]:
         artifact.encode_values(dict(demo.items()), f"{path}.demos[{n}]") for n, demo in enumerate(predictor.demos)
     ]
     nodes = [{"id": name, "values": each} for name, each in zip(artifact.demo_ids(values), values, strict=True)]
+    usual = {None, frozenset(predictor.signature.input_fields)}
     for node, demo in zip(nodes, predictor.demos, strict=True):
-        if isinstance(demo, Example) and demo.input_keys is not None:
-            node["inputs"] = sorted(demo.input_keys)
+        if isinstance(demo, Example) and demo.input_keys not in usual:
+            node["inputs"] = sorted(demo.input_keys or ())
     return nodes
 
 
@@ -114,10 +115,9 @@ def build(node: Mapping[str, Any], live: type[Signature], origin: Origin, report
     config = artifact.decode_values(node["config"], None, origin.at("config"), None, origin.source)
     config, secrets = artifact.scrub(config, f"{origin.path}.config")
     report.dropped.extend(secrets)
-    types = {name: field.type for name, field in live.fields.items()}
     return Learned(
         _signature(node["signature"], live),
-        [_demo(each, types, origin.at(f"demos[{index}]"), origin.source) for index, each in enumerate(node["demos"])],
+        _built_demos(node["demos"], live, origin),
         config,
         _built_lm(node["lm"], origin, report),
     )
@@ -136,9 +136,15 @@ def _signature(node: Mapping[str, Any], live: type[Signature]) -> type[Signature
     return new
 
 
-def _demo(node: Mapping[str, Any], types: Mapping[str, Any], where: str, source: str) -> Example:
-    demo = Example(artifact.decode_values(node["values"], types, where, _restore, source))
-    return demo.with_inputs(*node["inputs"]) if "inputs" in node else demo
+def _built_demos(nodes: Sequence[Mapping[str, Any]], live: type[Signature], origin: Origin) -> list[Example]:
+    types = {name: field.type for name, field in live.fields.items()}
+    values = artifact.decode_demos(nodes, types, origin.at("demos"), _restore, origin.source)
+    # A demo that does not say otherwise has the inputs of its predictor.
+    usual = frozenset(live.input_fields)
+    return [
+        Example.of(each, frozenset(node["inputs"]) if "inputs" in node else usual)
+        for each, node in zip(values, nodes, strict=True)
+    ]
 
 
 def _restore(kind: Any, plain: Any) -> Any:

@@ -33,7 +33,7 @@ def load(path: str | os.PathLike[str], *, allow_endpoints: Sequence[str] = ()) -
         program = Predict(rebuilt(predictors[ROOT]["signature"]))
     except SignatureError as error:
         raise ProgramNeededError(source, document["program"], f"a field type is not known here: {error}") from error
-    state.apply(program, document, source=source, allow_endpoints=allow_endpoints)
+    state.put(program, document, source=source, allow_endpoints=allow_endpoints)
     return program
 
 
@@ -47,7 +47,7 @@ def rebuilt(node: Mapping[str, Any]) -> type[Signature]:
     for name in node["order"]:
         saved = node["fields"][name]
         kind = InputField if saved["role"] == "input" else OutputField
-        options = {"desc": saved["desc"], "prefix": saved["prefix"], **artifact.decode_values(saved["constraints"])}
+        options = {"desc": saved["desc"], "prefix": saved["prefix"], **artifact.decode_value(saved["constraints"])}
         if "default" in saved:
             options["default"] = artifact.decode_value(saved["default"])
         fields[name] = (parse_type(saved["type"]), kind(**options))

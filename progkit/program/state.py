@@ -84,24 +84,29 @@ def load(
 ) -> LoadReport:
     """Apply the file at *path*; see ``Module.load``."""
     document = artifact.read(path)
-    return apply(program, document, source=os.fspath(path), strict=strict, allow_endpoints=allow_endpoints)
+    return put(program, document, source=os.fspath(path), strict=strict, allow_endpoints=allow_endpoints)
 
 
-def apply(
+def apply(program: "Module", document: dict[str, Any], *, strict: bool, allow_endpoints: Sequence[str]) -> LoadReport:
+    """``put`` for a *document* that nobody has validated yet."""
+    return put(program, schema.migrate(document, HERE), source=HERE, strict=strict, allow_endpoints=allow_endpoints)
+
+
+def put(
     program: "Module",
     document: dict[str, Any],
     *,
-    source: str = HERE,
+    source: str,
     strict: bool = True,
     allow_endpoints: Sequence[str] = (),
 ) -> LoadReport:
-    """Put the state of *document* into *program*: all that fits, or nothing.
+    """Put the state of a valid current *document* into *program*: all that fits, or nothing. *document* is used up.
 
     Raises:
-        DocumentError: for a document that is not valid, or a value in it that its field's type refuses.
+        DocumentError: for a value that its field's type refuses.
         StateMismatchError: with *strict*, for any difference between document and program.
     """
-    known, unknown = schema.split_unknown(schema.migrate(document, source))
+    known, unknown = schema.split_unknown(document)
     live = dict(program.named_predictors())
     report = artifact.compare(known, {path: learned.describe(each.signature) for path, each in live.items()})
     if strict and not report.ok:
@@ -121,7 +126,7 @@ def apply(
 
 def _put(predictor: "Predict", new: learned.Learned) -> None:
     predictor.signature = new.signature
-    predictor.demos = list(new.demos)
+    predictor.demos = [*new.demos]
     predictor.config = new.config
     predictor.lm = new.lm
 
