@@ -68,6 +68,8 @@ class Background:
         self._lock = threading.Lock()
         if self._loop is not None:
             self._parents.append(self._loop)
+            for each in asyncio.all_tasks(self._loop):
+                each._log_destroy_pending = False  # type: ignore[attr-defined]  # they are the parent's to finish
         self._loop = self._thread = None
 
 
@@ -80,11 +82,17 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
 
 
 async def _finish(last: Coroutine[Any, Any, object]) -> None:
-    """Run *last* for at most two seconds, cancel every other task, stop the loop."""
+    """Cancel every other task, run *last* for at most two seconds, cancel what that began, stop the loop."""
     loop = asyncio.get_running_loop()
+    await _cancel_others()
+    await asyncio.gather(asyncio.wait_for(last, 2.0), return_exceptions=True)
+    await _cancel_others()
+    await loop.shutdown_asyncgens()
+    loop.call_soon(loop.stop)
+
+
+async def _cancel_others() -> None:
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for each in others:
         each.cancel()
-    await asyncio.gather(*others, asyncio.wait_for(last, 2.0), return_exceptions=True)
-    await loop.shutdown_asyncgens()
-    loop.call_soon(loop.stop)
+    await asyncio.gather(*others, return_exceptions=True)
