@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from progkit.caching import Cache
 from progkit.errors import AdapterParseError, ConfigurationError
 from progkit.example import Example
 from progkit.lm import Response, track_usage
@@ -140,30 +141,36 @@ def _outcomes(work: list[Work], step: Step, workers: int) -> Iterator[Outcome]:
 class _Place:
     """Where the reply to a demo's request belongs, or why there is no such place."""
 
-    __slots__ = ("ask", "key", "outcome")
+    __slots__ = ("ask", "cache", "key", "outcome")
 
     def __init__(self, predictor: Predict, demo: Demo, needed: Mapping[str, Any]) -> None:
-        self.key: str | None = None
         lacking = [name for name in needed if demo.get(name) is None]
         if lacking:
             self.outcome: Outcome | None = Outcome("skipped", f"incomplete demo: no {', '.join(lacking)}")
             return
         self.ask: Ask = predictor.ask({name: demo[name] for name in predictor.signature.input_fields})
         cache = self.ask.cache
-        self.key = self.ask.key(self.ask.request(self.ask.adapter))
+        key = self.ask.key(self.ask.request(self.ask.adapter))
         if cache is None:
             self.outcome = Outcome("skipped", "uncacheable: the LM or the predictor says cache=False")
-        elif self.key is None:
+        elif key is None:
             self.outcome = Outcome("skipped", "uncacheable: the request has no stable key")
         else:
-            self.outcome = None if cache.safe_get(self.key) is None else Outcome("present")
+            self.cache: Cache = cache
+            self.key: str = key
+            self.outcome = None if cache.safe_get(key) is None else Outcome("present")
+
+    def put(self, response: Response) -> bool:
+        """Keep *response* there; whether it can be read from there now."""
+        self.cache.safe_put(self.key, response)
+        return self.cache.safe_get(self.key) is not None
 
 
 def _from_demo(predictor: Predict, demo: Demo) -> Outcome:
     signature = predictor.signature
     place = _Place(predictor, demo, signature.fields)
-    if place.outcome is not None or place.key is None or place.ask.cache is None:
-        return place.outcome or Outcome("failed", "no place in the cache")
+    if place.outcome is not None:
+        return place.outcome
     adapter = place.ask.adapter
     reply = adapter.reply(signature, {name: demo[name] for name in signature.output_fields})
     try:
@@ -172,10 +179,8 @@ def _from_demo(predictor: Predict, demo: Demo) -> Outcome:
         reads_back = False
     if not reads_back:
         return Outcome("skipped", "its outputs, written as a reply, do not read back as they are")
-    place.ask.cache.safe_put(place.key, Response.of(reply, model=place.ask.model, source="demo"))
-    if place.ask.cache.safe_get(place.key) is None:
-        return Outcome("failed", "the cache did not keep it")
-    return Outcome("warmed")
+    kept = place.put(Response.of(reply, model=place.ask.model, source="demo"))
+    return Outcome("warmed") if kept else Outcome("failed", "the cache did not keep it")
 
 
 class _Caller:
@@ -188,8 +193,8 @@ class _Caller:
 
     def __call__(self, predictor: Predict, demo: Demo) -> Outcome:
         place = _Place(predictor, demo, predictor.signature.input_fields)
-        if place.outcome is not None or place.key is None:
-            return place.outcome or Outcome("failed", "no place in the cache")
+        if place.outcome is not None:
+            return place.outcome
         with self.lock:
             if place.key in self.begun:
                 return Outcome("present")

@@ -261,18 +261,28 @@ class TestWarm:
         assert status == 1
         assert "2 x LMError: down" in out
 
-    def test_a_terminal_sees_a_bar(self, saved):
+    def test_a_terminal_sees_a_bar(self, command, saved, monkeypatch):
         """And a pipe does not."""
-        words = [sys.executable, "-m", "progkit", "warm", saved, "--lm", "progkit/demo"]
+        assert command("warm", saved, "--lm", "progkit/demo")[2] == ""
         ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
 
-        piped = subprocess.run(words, capture_output=True, text=True, check=True)
-        subprocess.run(words, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
-        os.close(theirs)
+        with open(theirs, "w", encoding="utf-8") as terminal:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            assert main(["warm", saved, "--lm", "progkit/demo"]) == 0
+            assert b"3/3" in os.read(ours, 100_000)
 
-        assert piped.stderr == ""
-        assert b"3/3" in os.read(ours, 100_000)
+        os.close(ours)
+
+    def test_a_terminal_sees_no_bar_of_nothing(self, tmp_path, monkeypatch):
+        """A program without demos has nothing to show."""
+        Predict("a -> b").save(tmp_path / "x.json")
+        ours, theirs = pty.openpty()
+
+        with open(theirs, "w", encoding="utf-8") as terminal:
+            monkeypatch.setattr(sys, "stderr", terminal)
+            assert main(["warm", str(tmp_path / "x.json"), "--lm", "progkit/demo"]) == 0
+
         os.close(ours)
 
 
@@ -348,7 +358,24 @@ class TestTheProcess:
 
         done = subprocess.run(["bash", "-c", words], capture_output=True, text=True, check=True)
 
-        assert "Traceback" not in done.stderr
+        assert done.stderr == ""
+
+    def test_a_closed_pipe_is_status_2(self, saved, monkeypatch):
+        """Whatever was left to say."""
+        ours, theirs = os.pipe()
+        os.close(ours)
+
+        with open(theirs, "w", encoding="utf-8") as out:
+            monkeypatch.setattr(sys, "stdout", out)
+            assert main(["inspect", saved]) == 2
+
+    def test_what_is_not_understood(self, capsys):
+        """Is wrong usage, wherever it stands."""
+        for words in (["inspect", "x", "y=1"], ["run", "x", "--no-such-option"]):
+            with pytest.raises(SystemExit) as caught:
+                main(words)
+            assert caught.value.code == 2
+            assert "unrecognized arguments" in capsys.readouterr().err
 
     def test_interrupted(self, command, saved):
         """Status 130, one line."""

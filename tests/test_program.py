@@ -30,6 +30,7 @@ class Pair(Module):
         self.listed = [self.first, ChainOfThought("question -> answer")]
         self.by_key = {"en": Predict("a -> b"), 7: Predict("a -> c"), "7": Predict("a -> d")}
         self.nested = ([{"deep": Predict("a -> e")}],)
+        self.pair = (self.first, Predict("a -> f"))
         self.note = "not a part"
 
 
@@ -50,6 +51,7 @@ class TestTree:
             "by_key[7]",
             'by_key["7"]',
             'nested[0][0]["deep"]',
+            "pair[1]",
         ]
 
     def test_names_every_module(self):
@@ -70,7 +72,7 @@ class TestTree:
         program.me = program
         program.listed.append(program.listed)
 
-        assert len(program.predictors()) == 6
+        assert len(program.predictors()) == 7
 
     def test_odd_attribute_names_are_quoted(self):
         """A name that is no identifier cannot be taken for a path."""
@@ -91,10 +93,12 @@ class TestTree:
         result = program.map_named_predictors(wrap)
 
         assert result is program
-        assert len(asked) == 6
+        assert len(asked) == 7
         assert program.listed[0] is program.first
         assert isinstance(program.first, Wrapped)
         assert isinstance(program.nested[0][0]["deep"], Wrapped)
+        assert program.pair[0] is program.first
+        assert isinstance(program.pair[1], Wrapped)
 
     def test_map_may_leave_as_it_is(self):
         """A tuple in which nothing changed stays the same tuple."""
@@ -260,6 +264,13 @@ class TestCalls:
         assert other.predict.signature.fields["reasoning"].type == list[str]
         assert other.predict.config == {"temperature": 1}
 
+    def test_chain_of_thought_leaves_the_author_s_reasoning(self):
+        """A field of that name goes to the front and stays what it is."""
+        cot = ChainOfThought("question -> answer, reasoning: list[str]")
+
+        assert list(cot.predict.signature.output_fields) == ["reasoning", "answer"]
+        assert cot.predict.signature.fields["reasoning"].type == list[str]
+
 
 class TestInputs:
     predict = Predict("question, context: list[str] -> answer")
@@ -277,6 +288,13 @@ class TestInputs:
         """Inputs are given by name."""
         with pytest.raises(InputError, match="a value without a name"):
             self.predict("?")
+
+    def test_only_what_is_wrong_is_told(self):
+        """Nothing is missing here."""
+        with progkit.context(lm=ScriptedLM()), pytest.raises(InputError) as caught:
+            self.predict(question="?", context=[], foo=1)
+
+        assert "missing" not in str(caught.value)
 
     def test_defaults_fill_in(self):
         """A default is an input like any other, and each call has its own."""

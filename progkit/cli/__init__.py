@@ -4,6 +4,7 @@ Data goes to stdout, everything else to stderr. Status 0: all well; 1: findings 
 ``run``, a failure of ``warm``); 2: wrong usage, or the command could not do its work.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -24,11 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ProgkitError as error:
         print(f"progkit: {error}", file=sys.stderr)
         return FAILED
+    except BrokenPipeError:
+        # The reader of our output has gone: what is left in the buffer goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            # The reader of our output has gone; nothing more can be said there.
-            sys.stderr.close()
-            return FAILED
         print(f"progkit: {error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
