@@ -29,7 +29,7 @@ class Example:
 
     @classmethod
     def of(cls, values: dict[str, Any], input_keys: frozenset[str]) -> Self:
-        """An example of *values*, which are its own from now on; made with the least work, for demos by the thousand."""
+        """An example of *values*, which are its own from now on; made with little work, for demos by the thousand."""
         new = cls.__new__(cls)
         _put_values(new, values)
         _put_input_keys(new, input_keys)
@@ -51,9 +51,7 @@ class Example:
         if name == "_edition":
             object.__setattr__(self, "_edition", object())
             return self._edition
-        if name == "_input_keys":
-            return None
-        if name == "_values" or name.startswith("__"):
+        if name in ("_values", "_input_keys") or name.startswith("__"):
             raise AttributeError(name)
         try:
             return self._values[name]

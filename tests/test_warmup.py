@@ -1,6 +1,7 @@
 """Warm-up: from demos, by calls, within a budget."""
 
 import threading
+import time
 
 import pytest
 from scripted import ScriptedLM
@@ -199,7 +200,7 @@ class TestByCalls:
         """Each request is sent once, however many demos make it."""
         predict = lone(1)
         predict.demos = predict.demos * 4
-        lm = PricedLM(says(a="x"))
+        lm = PricedLM(says(a="x"), wait=lambda: time.sleep(0.2))
 
         with progkit.context(lm=lm):
             report = progkit.warm(predict, mode="call", concurrency=4)
