@@ -6,7 +6,7 @@ prompt. So a subclass of a plain class is refused, and the order of a dict is ke
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import datetime, time, timezone
+from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -87,6 +87,9 @@ def _encode_scalar(value: Any, where: str, path: Path) -> dict[str, Any]:
     if isinstance(value, (datetime, time)) and (value.fold or type(value.tzinfo) not in (type(None), timezone)):
         reason = "a time with a named zone, or with fold, cannot be saved exactly; .astimezone(timezone.utc) can"
         raise UnsavableError(show(path, where), reason)
+    offset = abs(value.utcoffset() or timedelta(0)) if isinstance(value, (datetime, time)) else timedelta(0)
+    if timedelta(0) < offset < timedelta(seconds=1):
+        raise UnsavableError(show(path, where), "a UTC offset below a second cannot be saved: Python reads it as 0")
     try:
         text = scalar.spell(value)
     except ValueError as error:  # Python's own limit on an integer's digits
