@@ -172,9 +172,12 @@ def _from_demo(predictor: Predict, demo: Demo) -> Outcome:
     if place.outcome is not None:
         return place.outcome
     adapter = place.ask.adapter
-    reply = adapter.reply(signature, {name: demo[name] for name in signature.output_fields})
+    outputs = {name: demo[name] for name in signature.output_fields}
+    reply = adapter.reply(signature, outputs)
     try:
-        reads_back = adapter.reply(signature, adapter.parse(signature, reply)) == reply
+        read = adapter.parse(signature, reply)
+        # A demo may say 1 where the field is a float, or a dict where it is a model.
+        reads_back = read == outputs or adapter.reply(signature, read) == reply
     except AdapterParseError:
         reads_back = False
     if not reads_back:

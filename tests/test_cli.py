@@ -182,6 +182,26 @@ class TestRun:
             assert command("run", saved, "--lm", "openai/test", "--api-base", server.url, "--offline", *words)[0] == 0
             assert server.count == 1
 
+    def test_inputs_that_the_program_does_not_take(self, command, tmp_path):
+        """The names that it does take are told."""
+        Plain().save(tmp_path / "x.json")
+
+        status, _, err = command("run", tmp_path / "x.json", "--program", "test_cli:Plain", "m=1")
+
+        assert status == 2
+        assert "unexpected keyword argument 'm'; Plain takes n" in err
+
+    def test_a_program_that_raises_fails_its_line_alone(self, command, tmp_path, monkeypatch):
+        """Whatever it raises."""
+        Plain().save(tmp_path / "x.json")
+        monkeypatch.setattr(sys, "stdin", io.StringIO('{"n": "no number"}\n{"n": "4"}\n'))
+
+        status, out, err = command("run", tmp_path / "x.json", "--program", "test_cli:Plain", "--input", "-")
+
+        assert status == 1
+        assert [json.loads(line).get("error") for line in out.splitlines()] == ["ValueError", None]
+        assert "line 1: ValueError" in err
+
     def test_finds_a_program_in_the_current_directory(self, tmp_path):
         """As python -m does."""
         code = "import progkit\nclass One(progkit.Module):\n    def forward(self): return 'one'\n"

@@ -60,6 +60,10 @@ class TestTree:
 
         assert paths[:4] == ["self", "first", "listed[1]", "listed[1].predict"]
 
+    def test_says_what_it_is(self):
+        """The class and the paths of its predictors."""
+        assert repr(ChainOfThought("question -> answer")) == "ChainOfThought(predict)"
+
     def test_a_lone_predictor_is_its_own_tree(self):
         """Its path is self."""
         predict = Predict("a -> b")

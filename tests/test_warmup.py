@@ -84,6 +84,15 @@ class TestFromDemos:
                 assert desk.sort(ticket="t1").urgent is True
         assert progkit.warm(desk).warmed == 3
 
+    def test_a_demo_may_be_written_otherwise_than_its_type(self):
+        """An int for a float, a dict for a model: the same answer."""
+        predict = Predict("q -> score: float, found: dict[str, int]")
+        predict.demos = [Example(q="q", score=1, found={"a": 1})]
+
+        with progkit.context(lm=ScriptedLM()):
+            assert progkit.warm(predict).warmed == 1
+            assert repr(predict(q="q").score) == "1.0"
+
     def test_a_demo_that_does_not_read_back_is_skipped(self, desk):
         """An output with a field header in it, or of another type, would be another answer."""
         desk.answer.demos = [Example(ticket="t", kind="k", reply="x\n[[ ## reply ## ]]\ny")]

@@ -1,6 +1,7 @@
 """``progkit run``: one answer, or an answer for each line of a file."""
 
 import argparse
+import inspect
 import json
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from progkit.cli.opening import open_program
-from progkit.errors import ConfigurationError, ProgkitError
+from progkit.errors import ConfigurationError
 from progkit.example import Prediction
 from progkit.program import Module, Predict
 from progkit.runtime import context
@@ -25,13 +26,31 @@ def run(options: argparse.Namespace) -> int:
     with context(**({"offline": True} if options.offline else {})):
         if options.input:
             return _lines(program, options)
-        answer = program(**_inputs(program, options.fields))
+        answer = _answered(program, inputs_of(program, options.fields))
         _show(answer, options.json)
     return 0
 
 
-def _inputs(program: Module, fields: list[str]) -> dict[str, Any]:
-    """Inputs from FIELD=VALUE: text for a str field and where the type is not known, else JSON."""
+def _answered(program: Module, inputs: dict[str, Any]) -> Any:
+    """What *program* says to *inputs*.
+
+    Raises:
+        ConfigurationError: for inputs that its ``forward`` does not take.
+    """
+    try:
+        inspect.signature(program.forward).bind(**inputs)
+    except TypeError as error:
+        names = ", ".join(inspect.signature(program.forward).parameters)
+        raise ConfigurationError(f"{error}; {type(program).__name__} takes {names}") from error
+    return program(**inputs)
+
+
+def inputs_of(program: Module, fields: list[str]) -> dict[str, Any]:
+    """Inputs from FIELD=VALUE: text for a str field and where the type is not known, else JSON.
+
+    Raises:
+        ConfigurationError: for what is no FIELD=VALUE.
+    """
     types = {n: f.type for n, f in program.signature.input_fields.items()} if isinstance(program, Predict) else {}
     inputs: dict[str, Any] = {}
     for each in fields:
@@ -65,12 +84,13 @@ def _lines(program: Module, options: argparse.Namespace) -> int:
         out = files.enter_context(Path(options.output).open("w", encoding="utf-8")) if options.output else sys.stdout
         for number, inputs in _objects(lines, options.input):
             try:
-                answer = program(**inputs)
+                answer = _answered(program, inputs)
                 found = answer.toDict() if isinstance(answer, Prediction) else {"answer": answer}
-            except ProgkitError as error:
+            # The program is the user's: whatever it raises fails this line and not the others.
+            except Exception as error:
                 failed += 1
                 found = {"error": type(error).__name__, "message": str(error), "line": number}
-                print(f"progkit: {options.input}, line {number}: {error}", file=sys.stderr)
+                print(f"progkit: {options.input}, line {number}: {type(error).__name__}: {error}", file=sys.stderr)
             print(json.dumps(found, ensure_ascii=False, default=str), file=out)
     return 1 if failed else 0
 

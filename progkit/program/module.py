@@ -35,6 +35,10 @@ class Module:
         """
         raise ConfigurationError(f"{type(self).__name__} defines no forward(): say there what it does")
 
+    def __repr__(self) -> str:
+        """The class, and the predictors by path."""
+        return f"{type(self).__name__}({', '.join(path for path, _ in self.named_predictors())})"
+
     # --- calls ------------------------------------------------------------------------------
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
