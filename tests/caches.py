@@ -1,7 +1,10 @@
-"""What the tests of the cache share: an answer, a request, and the warnings that something gives."""
+"""What the tests of the cache share: an answer, a request, the warnings that something gives, another process."""
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from progkit.lm.request import Prefix, Request
@@ -21,3 +24,13 @@ def told(act: Callable[[], Any]) -> list[str]:
         warnings.simplefilter("always")
         act()
     return [str(each.message) for each in caught]
+
+
+def run(script: str, *args: object, before: list[str] | None = None, **settings: object) -> str:
+    """What *script* prints in a process of its own, run by the command *before* if there is one."""
+    here = Path(__file__).parent
+    head = f"import os, sys; sys.path[:0] = [{str(here.parent)!r}, {str(here)!r}]\n"
+    command = [*(before or []), sys.executable, "-c", head + script, *map(str, args)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, **settings)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

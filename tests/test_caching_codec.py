@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progkit.caching.codec import VERSION, decode, encode
+from progkit.caching.codec import VERSION, decode, encode, open_entry
 from progkit.errors import EntryError
 from progkit.lm.response import Completion, Response
 
@@ -64,15 +64,39 @@ def test_what_comes_out_is_the_callers_own():
     assert decode("k", entry) == response
 
 
-def test_is_frozen():
-    """Entries written by an earlier version still read: this is one, written out."""
-    head = b"\x94\x01\xa2k1\xcb" + b"\x41\xd9\x00\x00\x00\x00\x00\x00"
-    body = {"completions": [{"text": "hi", "finish_reason": "stop"}], "model": "m", "usage": {"n": 1}, "cost": 1}
+BODY = {"completions": [{"text": "hi", "finish_reason": "stop"}], "model": "m", "usage": {"n": 1}, "cost": 1}
+WHEN = b"\xcb\x41\xd9\x00\x00\x00\x00\x00\x00"
 
-    response = decode("k1", head + msgspec.msgpack.encode(body))
 
-    assert VERSION == 1
-    assert response == replace(Response.of("hi", model="m", usage={"n": 1}), cost=1.0)
+@pytest.mark.parametrize(
+    ("head", "tail", "times", "tags"),
+    [
+        (b"\x94\x01\xa2k1" + WHEN, b"", (None, None), ()),
+        (b"\x97\x02\xa2k1" + WHEN, b"\xc0" + WHEN + b"\x91\xa1t", (None, 1677721600.0), ("t",)),
+    ],
+)
+def test_is_frozen(head, tail, times, tags):
+    """Entries of every version still read: here they are, written out."""
+    entry = open_entry("k1", head + msgspec.msgpack.encode(BODY) + tail)
+
+    assert VERSION == 2
+    assert entry.response == replace(Response.of("hi", model="m", usage={"n": 1}), cost=1.0)
+    assert (entry.created, (entry.soft, entry.expires), entry.tags) == (1677721600.0, times, tags)
+
+
+def test_carries_times_and_tags():
+    """All of it comes back."""
+    entry = open_entry("k", encode("k", Response.of("a"), created=1.0, soft=2.0, expires=3.0, tags=("x", "y")))
+
+    assert (entry.version, entry.created, entry.soft, entry.expires, entry.tags) == (2, 1.0, 2.0, 3.0, ("x", "y"))
+
+
+def test_the_keys_of_a_response_are_kept_if_there_are_others():
+    """Its own key an entry has anyway."""
+    alone, both = (replace(Response.of("a"), keys=keys) for keys in (("k",), ("k", "other")))
+
+    assert decode("k", encode("k", alone)).keys == ()
+    assert decode("k", encode("k", both)).keys == ("k", "other")
 
 
 @pytest.mark.parametrize(
@@ -85,7 +109,7 @@ def test_is_frozen():
         pickle.dumps(Response.of("a")),
         encode("k", Response.of("a"))[:-3],
         encode("k", Response.of("a")) + b"\x00",
-        msgspec.msgpack.encode([2, "k", 1.0, {"completions": []}]),
+        msgspec.msgpack.encode([3, "k", 1.0, {"completions": []}]),
         msgspec.msgpack.encode([True, "k", 1.0, {"completions": []}]),
         msgspec.msgpack.encode([1, "k", 1.0, {"completions": [{"text": 5}]}]),
         msgspec.msgpack.encode([1, "k", 1.0, {}]),

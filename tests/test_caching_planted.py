@@ -1,4 +1,4 @@
-"""Rows in the disk tier's database that somebody else wrote there."""
+"""Rows in the disk tier's database that somebody else wrote there: entries and settings."""
 
 import os
 import pickle
@@ -9,6 +9,7 @@ from zlib import adler32
 import pytest
 
 from progkit.caching import DiskTier
+from progkit.caching.disk import LAYOUT
 
 
 def file_of(directory: Path, key: str) -> Path:
@@ -96,3 +97,79 @@ class TestPlantedRows:
 
         assert list(tier.keys()) == []
         assert not (tmp_path / "run").exists()
+
+
+class TestPlantedSettings:
+    """diskcache makes attributes, arguments and PRAGMAs of whatever stands in the file's table of settings."""
+
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [
+            ("disk_pickle_protocol", "rubbish"),
+            ("disk_evil", 1),
+            ("set", "no longer a method"),
+            ("_disk", None),
+            ("sqlite_mmap_size", 2**30),
+            ("sqlite_foo = 1; DROP TABLE Cache; --", 1),
+            ("sqlite_writable_schema", 1),
+            ("eviction_policy", "no such policy"),
+            ("statistics", 1),
+            ("cull_limit", -1),
+            ("size_limit", 0),
+            ("count", "many"),
+            ("size", "much"),
+            (b"bytes", b"bytes"),
+            (None, 1),
+        ],
+    )
+    def test_is_not_obeyed(self, tmp_path, name, value):
+        """The tier reads, writes and counts as if it were not there."""
+        tier = DiskTier(tmp_path, shards=1)
+        tier.put("a", b"x")
+        tier.close()
+        file = tmp_path / LAYOUT / "000" / "cache.db"
+        with sqlite3.connect(file) as other:
+            other.execute("DROP TABLE Settings")
+            other.execute("CREATE TABLE Settings (key, value)")
+            other.execute("CREATE UNIQUE INDEX settings_key ON Settings (key)")
+            other.execute("INSERT OR REPLACE INTO Settings VALUES (?, ?)", (name, value))
+        other.close()
+
+        assert tier.get("a") == b"x"
+        for number in range(20):
+            tier.put(f"{number}", b"y")
+
+        assert tier.get("a") == b"x"
+        assert isinstance(tier.stats()["entries"], int)
+        with sqlite3.connect(file) as other:
+            settings = dict(other.execute("SELECT key, value FROM Settings").fetchall())
+        other.close()
+        assert settings.keys() == self.names(tmp_path / "fresh")
+        assert settings["sqlite_mmap_size"] == settings["statistics"] == 0
+        tier.close()
+
+    def names(self, directory):
+        tier = DiskTier(directory, shards=1)
+        tier.put("a", b"x")
+        tier.close()
+        with sqlite3.connect(directory / LAYOUT / "000" / "cache.db") as fresh:
+            names = {name for (name,) in fresh.execute("SELECT key FROM Settings").fetchall()}
+        fresh.close()
+        return names
+
+    @pytest.mark.skipif(os.name == "nt", reason="an open file cannot be renamed there")
+    def test_a_view_in_its_place(self, tmp_path):
+        """No table at all: the file is none of ours, and is set aside."""
+        tier = DiskTier(tmp_path, shards=1)
+        tier.put("a", b"x")
+        tier.close()
+        with sqlite3.connect(tmp_path / LAYOUT / "000" / "cache.db") as other:
+            other.execute("DROP TABLE Settings")
+            other.execute("CREATE VIEW Settings AS SELECT 1 AS a")
+        other.close()
+
+        tier.put("b", b"y")
+
+        assert tier.get("b") == b"y"
+        assert tier.stats()["set_aside"] == 1
+        tier.close()

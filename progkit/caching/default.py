@@ -1,9 +1,12 @@
 """The cache in force: the one that was configured, or the process's own."""
 
 import os
+from collections.abc import Sequence
 
 from progkit import runtime
 from progkit.caching.cache import Cache
+from progkit.caching.redaction import Redact
+from progkit.caching.tiers import Tier
 
 _made: dict[str, Cache] = {}
 
@@ -36,11 +39,19 @@ def configure_cache(
     memory_max_entries: float = 1_000_000,
     memory_max_bytes: float = 500_000_000,
     namespace: str = "",
+    tiers: Sequence[Tier] | None = None,
+    *,
+    ttl: float | None = None,
+    soft_ttl: float | None = None,
+    stale_on_failure: float = 0.0,
+    wait: float = 300.0,
+    redact: Redact | None = None,
+    redact_sent: bool = True,
 ) -> None:
     """Put a new ``Cache`` of these settings in force for the process; see there.
 
     Raises:
-        ConfigurationError: for a limit that is not above 0.
+        ConfigurationError: for a limit that is not above 0, or a time that cannot be.
     """
     cache = Cache(
         enable_memory_cache,
@@ -50,5 +61,12 @@ def configure_cache(
         memory_max_entries,
         memory_max_bytes,
         namespace,
+        tiers,
+        ttl=ttl,
+        soft_ttl=soft_ttl,
+        stale_on_failure=stale_on_failure,
+        wait=wait,
+        redact=redact,
+        redact_sent=redact_sent,
     )
     runtime.configure(cache=cache)

@@ -12,7 +12,6 @@ in ``canonical``, raises ``KEY_VERSION``: entries of the old one are then never 
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from itertools import count
 from typing import Any
 
 from progkit.caching.canonical import encode, plain
@@ -21,9 +20,13 @@ from progkit.lm.request import CREDENTIALS, TRANSPORT, Request
 
 KEY_VERSION = 1
 
-_LEFT_OUT = CREDENTIALS | TRANSPORT | {"messages"}
-_ENDPOINTS = ("api_base", "base_url")
+LEFT_OUT = CREDENTIALS | TRANSPORT
+"""Parameters that are no part of a key."""
+
+_APART = LEFT_OUT | {"messages"}
+ENDPOINTS = ("api_base", "base_url")
 _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+_SMALL = 2**53
 _MEMO = f"caching.key.{KEY_VERSION}"
 
 
@@ -82,7 +85,7 @@ def _named(error: UncacheableError, first: int, rest: int) -> UncacheableError:
 
 def _messages(messages: Iterable[Any], first: int) -> list[Any]:
     clean: list[Any] = []
-    for number, message in zip(count(first), messages, strict=False):
+    for message in messages:
         if type(message) is dict:
             for name, value in message.items():
                 if type(value) is not str or type(name) is not str:
@@ -90,18 +93,26 @@ def _messages(messages: Iterable[Any], first: int) -> list[Any]:
             else:  # nothing but text, as nearly always: plain as it is
                 clean.append(message)
                 continue
-        clean.append(plain(message, f"messages[{number}]"))
+        clean.append(plain(message, f"messages[{first + len(clean)}]"))
     return clean
 
 
 def _params(params: Mapping[str, Any]) -> dict[str, Any]:
     clean: dict[str, Any] = {}
     for name, value in params.items():
-        if name in _LEFT_OUT:
+        if name in _APART:
             continue
-        if type(value) is not str:
+        kind = type(value)
+        if kind is str:
+            if name in ENDPOINTS:
+                value = without_user(value)
+        # A float with a fraction is hashed as it is; of NaN and the infinities there is no fraction above 0.
+        elif not ((kind is float and value % 1.0 > 0.0) or (kind is int and -_SMALL < value < _SMALL)):
             value = plain(value, f"params.{name}")
-        elif name in _ENDPOINTS:
-            value = _USERINFO.sub("", value)
         clean[name] = value
     return clean
+
+
+def without_user(endpoint: str) -> str:
+    """*endpoint* as it is hashed: without user and password."""
+    return _USERINFO.sub("", endpoint)

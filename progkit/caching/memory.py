@@ -16,13 +16,23 @@ class MemoryTier(Tier):
     """Keeps what was used last.
 
     max_entries: a number, or ``math.inf``; 0 keeps nothing. max_bytes: likewise; of values with ``OVERHEAD`` for each.
+    read, write: switches.
     """
 
     name = "memory"
 
-    def __init__(self, max_entries: float = 1_000_000, max_bytes: float = 500_000_000) -> None:
+    def __init__(
+        self,
+        max_entries: float = 1_000_000,
+        max_bytes: float = 500_000_000,
+        *,
+        read: bool = True,
+        write: bool = True,
+    ) -> None:
         self.max_entries = max_entries
         self.max_bytes = max_bytes
+        self.read = read
+        self.write = write
         self._lock = threading.Lock()
         self._kept: LRUCache[str, bytes] = LRUCache(max_bytes, getsizeof=_size)
         forking.track(self)

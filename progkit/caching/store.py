@@ -15,6 +15,17 @@ RAW = 1
 """``diskcache.core.MODE_RAW``: the value stands in the row as it is."""
 
 
+OURS = {
+    "statistics": 0,
+    "tag_index": 0,
+    "eviction_policy": "least-recently-stored",
+    "cull_limit": 10,
+    # A file that is mapped into memory and then truncated by somebody kills the process that reads it.
+    "sqlite_mmap_size": 0,
+}
+"""Settings of diskcache that are not its own defaults; all of them are given, so that none is read from the file."""
+
+
 class Store(Protocol):
     """The part of ``diskcache.Cache`` in use here; raises ``TimeoutError`` when it cannot begin to write."""
 
@@ -45,7 +56,7 @@ def open_store(directory: Path, connection: sqlite3.Connection, size_limit: int)
 
 
 @cache
-def _store_class() -> Any:
+def _disk_class() -> Any:
     import diskcache  # 30 ms, which a process that only reads never pays
 
     class BytesOnly(diskcache.Disk):  # type: ignore[misc] # diskcache has no types
@@ -63,13 +74,22 @@ def _store_class() -> Any:
         def remove(self, file_path: str) -> None:
             """Nothing: a row that names a file is not ours, and neither is the file."""
 
+    return BytesOnly
+
+
+@cache
+def _store_class() -> Any:
+    import diskcache  # as above
+
     class OneConnection(diskcache.Cache):  # type: ignore[misc] # diskcache has no types
         """One connection for all threads, which take turns; diskcache would open one for each."""
 
         def __init__(self, directory: Path, connection: sqlite3.Connection, size_limit: int) -> None:
             self._connection = connection
-            settings = {"statistics": 0, "tag_index": 0, "eviction_policy": "least-recently-stored", "cull_limit": 10}
-            super().__init__(str(directory), disk=BytesOnly, size_limit=size_limit, **settings)
+            # diskcache makes an attribute, a PRAGMA or an argument of whatever the file has as a setting.
+            settings = diskcache.DEFAULT_SETTINGS | OURS | {"size_limit": size_limit}
+            _forget_others(connection, [*settings, *diskcache.core.METADATA])
+            super().__init__(str(directory), disk=_disk_class(), **settings)
 
         @property
         def _con(self) -> sqlite3.Connection:
@@ -84,3 +104,11 @@ def _store_class() -> Any:
                 raise TimeoutError(f"{self.directory} cannot be written: it is locked, or read-only") from None
 
     return OneConnection
+
+
+def _forget_others(connection: sqlite3.Connection, known: list[str]) -> None:
+    """Delete the settings that are not among *known*."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'Settings'").fetchall():
+        others = f"FROM Settings WHERE key IS NULL OR key NOT IN ({', '.join('?' * len(known))})"
+        if connection.execute(f"SELECT 1 {others}", known).fetchall():
+            connection.execute(f"DELETE {others}", known)

@@ -1,14 +1,20 @@
 """The tier: a place that keeps bytes under a key. What every one must do stands in ``tests/contracts/tier.py``."""
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Tier(Protocol):
     """A place that keeps bytes under a key; safe to use from many threads.
 
     A tier may raise whatever its store raises: the cache catches it, counts it and does without the
-    tier for a while. A value is never None, so None means: not here.
+    tier for a while; ``EntryError`` says that one entry alone is spoilt. A value is never None, so None
+    means: not here.
+
+    It may also have: ``read`` and ``write``, switches that the cache looks at each time; ``get_many(keys)``, a dict of
+    those that are here; ``lease(key, seconds)`` and ``release(key, token)``, see ``RedisTier``; ``within(namespace)``,
+    the tier to use instead in a cache of that namespace; ``directory``, where its files are; ``inner``, the tier
+    that it wraps.
     """
 
     @property
@@ -43,3 +49,17 @@ class Tier(Protocol):
     def close(self) -> None:
         """Let go of files and connections; using the tier again opens them again."""
         ...
+
+
+def innermost(tier: Any) -> Any:
+    """What *tier* wraps, to the last; itself if it wraps nothing."""
+    while (below := getattr(tier, "inner", None)) is not None:
+        tier = below
+    return tier
+
+
+def within(tier: Tier, namespace: str) -> Tier:
+    """*tier* as a cache of *namespace* uses it."""
+    bound: Any = getattr(tier, "within", None)
+    found: Tier = tier if bound is None else bound(namespace)
+    return found

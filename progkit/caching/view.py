@@ -1,28 +1,41 @@
 """The memory tier as a mapping of responses: what a subclass of ``Cache`` finds as ``self._memory_cache``."""
 
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Callable, Iterator, MutableMapping
+from dataclasses import replace
 
-from progkit.caching.codec import decode, encode
+from progkit.caching.codec import encode, open_entry
+from progkit.caching.expiry import Controls, standing, times
 from progkit.caching.memory import MemoryTier
 from progkit.lm.response import Response
 
 
 class MemoryView(MutableMapping[str, Response]):
-    """Responses by key, in and out of *tier*; each reading gives a new one."""
+    """Responses by key, in and out of *tier*; each reading gives a new one, and none that has expired.
 
-    def __init__(self, tier: MemoryTier) -> None:
+    controls: gives those of the call in hand. now: seconds since 1970.
+    """
+
+    def __init__(self, tier: MemoryTier, controls: Callable[[], Controls], now: Callable[[], float]) -> None:
         self._tier = tier
+        self._controls = controls
+        self._now = now
 
     def __getitem__(self, key: str) -> Response:
-        entry = self._tier.get(key)
-        if entry is None:
+        kept = self._tier.get(key)
+        if kept is None:
             raise KeyError(key)
-        return decode(key, entry)
+        entry = open_entry(key, kept)
+        found = standing(entry, self._controls().max_age, self._now())
+        if found == "expired":
+            raise KeyError(key)
+        return replace(entry.response, stale=True) if found == "soft" else entry.response
 
     def __setitem__(self, key: str, value: Response) -> None:
         if not isinstance(value, Response):
             raise TypeError(f"the cache keeps a progkit.Response, not {type(value).__name__}")
-        self._tier.put(key, encode(key, value))
+        now, controls = self._now(), self._controls()
+        soft, expires = times(key, now, controls)
+        self._tier.put(key, encode(key, value, created=now, soft=soft, expires=expires, tags=controls.tags))
 
     def __delitem__(self, key: str) -> None:
         if not self._tier.delete(key):

@@ -34,7 +34,8 @@ class Response:
     completions: *n* of them, at least one. usage: token counts as the provider names them, ``{}`` when
     nothing was billed. cost: US dollars, None if the price is unknown. cache_hit: it came from
     the cache. source: ``lm``, or ``demo`` for a reply that warm-up made from a demo. saved: on a hit,
-    what the kept reply had been billed (usage); saved_cost likewise, US dollars.
+    what the kept reply had been billed (usage); saved_cost likewise, US dollars. stale: past its time, and
+    served because it is being asked for again, or cannot be. keys: under which the cache keeps it.
     """
 
     completions: tuple[Completion, ...]
@@ -45,6 +46,8 @@ class Response:
     cache_hit: bool = False
     saved: dict[str, Any] = field(default_factory=dict)
     saved_cost: float | None = None
+    stale: bool = False
+    keys: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @classmethod
     def of(cls, *texts: str, model: str = "", usage: dict[str, Any] | None = None, source: str = "lm") -> "Response":
@@ -62,13 +65,10 @@ class Response:
         """Whether every completion is."""
         return all(each.is_whole for each in self.completions)
 
-    def as_hit(self) -> "Response":
-        """This response as a cache hit hands it out: nothing billed, and what that saved."""
+    def as_hit(self, key: str = "") -> "Response":
+        """This response as a cache hit hands it out: nothing billed, and what that saved; *key*: where it was kept."""
+        keys = self.keys or ((key,) if key else ())
+        # By position: this is done for every hit, and names take a fifth longer.
         return Response(
-            self.completions,
-            self.model,
-            source=self.source,
-            cache_hit=True,
-            saved=self.usage,
-            saved_cost=self.cost,
+            self.completions, self.model, {}, None, self.source, True, self.usage, self.cost, self.stale, keys
         )

@@ -14,7 +14,8 @@ class UsageTracker:
 
     billed, saved: token counts by model as the provider names them; saved is what cache hits had
     been billed when they were asked for. cost, saved_cost: US dollars, of those replies whose price is known;
-    unpriced counts the billed ones where it is not. calls: replies from an LM; hits: from the cache.
+    unpriced counts the billed ones where it is not. calls: replies from an LM; hits: from the cache. whole: whether
+    every reply was, and none stale, so that what was made of them may be kept.
     """
 
     def __init__(self) -> None:
@@ -25,11 +26,13 @@ class UsageTracker:
         self.unpriced = 0
         self.calls = 0
         self.hits = 0
+        self.whole = True
         self._lock = threading.Lock()
 
     def add(self, response: Response) -> None:
         """Count *response*."""
         with self._lock:
+            self.whole = self.whole and response.is_whole and not response.stale
             if response.cache_hit:
                 self.hits += 1
                 self.saved_cost += response.saved_cost or 0.0
@@ -71,6 +74,15 @@ def record(response: Response) -> None:
     """Tell every tracker in force of a reply, from an LM or from the cache."""
     for tracker in _trackers.get():
         tracker.add(response)
+
+
+def tokens(usage: Mapping[str, Any]) -> int:
+    """The tokens of *usage* in all: ``total_tokens``, or else the sum of what went in and came out."""
+    total = usage.get("total_tokens")
+    if isinstance(total, int):
+        return total
+    parts = [usage.get(name) for name in ("prompt_tokens", "completion_tokens", "input_tokens", "output_tokens")]
+    return sum(each for each in parts if isinstance(each, int))
 
 
 def merged(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:

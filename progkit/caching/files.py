@@ -1,0 +1,42 @@
+"""The cache in force, to a file and from one."""
+
+import os
+from collections.abc import Collection
+from pathlib import Path
+
+from progkit.caching.cache import Cache
+from progkit.caching.default import current_cache
+from progkit.caching.moving import Moved, export_entries, import_entries
+
+
+def export_cache(path: str | os.PathLike[str], tags: Collection[str] = (), cache: Cache | None = None) -> Moved:
+    """Write the entries of the cache in force, or of *cache*, to *path*, JSON Lines, whole or not at all.
+
+    tags: only entries that bear one of them.
+
+    Raises:
+        CacheError: if a tier cannot be read.
+        OSError: if the file cannot be written.
+    """
+    aside = Path(f"{os.fspath(path)}.{os.getpid()}.part")
+    try:
+        with aside.open("wb") as out:
+            report = export_entries(current_cache() if cache is None else cache, out, tags)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    return report
+
+
+def import_cache(path: str | os.PathLike[str], cache: Cache | None = None) -> Moved:
+    """Merge what ``export_cache`` wrote to *path* into the cache in force, or into *cache*; of two the newer stays.
+
+    Each line is verified; what is damaged is refused, and told in the report. Nothing in the file is run.
+
+    Raises:
+        DocumentError: for what is no export, or one of another version.
+        CacheError: if a tier cannot keep the entries.
+        OSError: if the file cannot be read.
+    """
+    with Path(path).open("rb") as lines:
+        return import_entries(current_cache() if cache is None else cache, lines, os.fspath(path))
