@@ -4,6 +4,7 @@ import pickle
 from copy import deepcopy
 from typing import Any, Literal
 
+import pydantic
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -279,6 +280,28 @@ class TestJSONAdapter:
         schema = JSONAdapter().params(signature, "m")["response_format"]["json_schema"]["schema"]
 
         assert schema["required"] == ["json", "copy", "model_config", "_hidden"]
+
+    def test_a_reference_says_nothing_beside_the_definition(self) -> None:
+        """Providers refuse a description or a default there, so the definition itself stands in its place."""
+
+        class Leaf(pydantic.BaseModel):
+            n: int
+
+        class Tree(pydantic.BaseModel):
+            leaf: Leaf = pydantic.Field(Leaf(n=1), description="the one")
+            below: "Tree" = pydantic.Field(description="the next")
+            pair: tuple[Leaf, None] | None = None
+
+        signature = Signature({"q": InputField(), "tree": (Tree, OutputField())})
+
+        schema = JSONAdapter().params(signature, "m")["response_format"]["json_schema"]["schema"]
+
+        tree = schema["$defs"]["Tree"]["properties"]
+        assert tree["leaf"]["properties"] == {"n": {"title": "N", "type": "integer"}}
+        assert (tree["leaf"]["description"], tree["leaf"]["default"]) == ("the one", {"n": 1})
+        assert tree["below"]["description"] == "the next"
+        assert tree["below"]["properties"]["below"] == {"$ref": "#/$defs/Tree"}
+        assert "default" not in tree["pair"]
 
     def test_parameters_are_the_callers_own(self) -> None:
         """A client that edits the schema edits its own."""

@@ -1,6 +1,7 @@
-"""The adapters beside DSPy 3.4.1: the same messages and the same readings, but for its plain bugs.
+"""The adapters beside DSPy 3.4.1: the same replies, readings and formats, but for what ``dspy_differences.py`` lists.
 
-What DSPy said is frozen in ``fixtures/dspy/3.4.1``; ``fixtures/dspy/capture.py`` says how it got there.
+What DSPy said is frozen in ``fixtures/dspy/3.4.1``; ``fixtures/dspy/capture.py`` says how it got there. The
+messages, of this and other versions, are compared in ``test_adapters_layouts.py``.
 """
 
 import json
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import progkit
 import progkit.signature as ours
 from progkit.adapters import ChatAdapter, JSONAdapter
 from progkit.errors import AdapterParseError
@@ -18,27 +20,15 @@ DSPY = Path(__file__).parent.parent / "fixtures" / "dspy"
 sys.path.insert(0, str(DSPY))
 
 import dspy_cases  # noqa: E402 - they lie beside the frozen answers
+import dspy_content  # noqa: E402
+import dspy_differences  # noqa: E402
 import dspy_messages  # noqa: E402
 import dspy_readings  # noqa: E402
 
 FROZEN = json.loads((DSPY / "3.4.1" / "messages.json").read_text("utf-8"))
+SENT = json.loads((DSPY / "3.4.1" / "wire.json").read_text("utf-8"))["formats"]
 ADAPTERS = {"chat": ChatAdapter(), "json": JSONAdapter()}
 SIGNATURES = dspy_cases.signatures(ours)
-
-FAILS_THERE = ["mixed list"]
-"""DSPy raises TypeError for a list of more than text where text is expected."""
-
-ALL_LOST_THERE = [("no text", "json")]
-"""Bytes that are no UTF-8 turn DSPy's whole JSON object into one string."""
-
-LEAKS_THERE = ["  [[ ## answer ## ]]\n  Paris\n  [[ ## completed ## ]]"]
-"""DSPy reads ``]]`` into the value under an indented header."""
-
-BROKEN_THERE = ["[[ ## answer ## ]]\na\u2028b\x0bc\x1dd\x85e"]
-"""DSPy makes line feeds of every separator that Unicode has, within JSON strings too."""
-
-EMPTY_ONLY_THERE = ["bare_dict"]
-"""DSPy's schema for a dict without type arguments, or within a list, allows no key at all."""
 
 
 def pairs(cases: list[Any]) -> list[Any]:
@@ -54,21 +44,6 @@ def read(layout: str, signature: Any, reply: str) -> dict[str, str]:
         return {"error": type(error).__name__}
 
 
-@pytest.mark.parametrize(("case", "layout"), pairs(dspy_messages.MESSAGES))
-def test_messages_are_dspys_byte_for_byte(case: tuple[Any, ...], layout: str) -> None:
-    """A program that was optimised with DSPy sends what it was measured with."""
-    name, signature, demos, inputs = case
-    messages = ADAPTERS[layout].format(SIGNATURES[signature], demos, inputs)
-    frozen = FROZEN["messages"][name][layout]
-
-    if name in FAILS_THERE:
-        assert frozen == {"error": "TypeError"}
-    elif (name, layout) in ALL_LOST_THERE:
-        assert [each for each in frozen if each["role"] != "assistant"] == [messages[0], messages[1], messages[3]]
-    else:
-        assert messages == frozen
-
-
 @pytest.mark.parametrize(("case", "layout"), pairs(dspy_messages.REPLIES))
 def test_replies_are_dspys_byte_for_byte(case: tuple[Any, ...], layout: str) -> None:
     """What warm-up keeps as a model's reply is what a demo says."""
@@ -82,8 +57,8 @@ def test_replies_are_read_as_dspy_reads_them(layout: str) -> None:
     """Sections and objects are found, and ignored, where DSPy does."""
     cases = dspy_readings.CHAT if layout == "chat" else dspy_readings.JSON
     for (signature, reply), frozen in zip(cases, FROZEN[f"{layout}_readings"], strict=True):
-        if reply not in LEAKS_THERE + BROKEN_THERE:
-            assert (reply, read(layout, SIGNATURES[signature], reply)) == (reply, frozen)
+        found = read(layout, SIGNATURES[signature], reply)
+        assert (reply, found == frozen) == (reply, reply not in dspy_differences.READINGS)
 
 
 def test_values_are_read_as_dspy_reads_them() -> None:
@@ -95,14 +70,26 @@ def test_values_are_read_as_dspy_reads_them() -> None:
         assert (case, read(layout, signature, reply)) == (case, FROZEN["values"][case])
 
 
+def test_values_of_content_types_are_read_as_dspy_reads_them() -> None:
+    """Code loses its fence, a thought stays text; what is more than DSPy reads is listed."""
+    told = {}
+    for name, annotation, texts in dspy_content.readings(progkit):
+        signature = ours.Signature({"q": ours.InputField(), "x": (annotation, ours.OutputField())}, "Read.")
+        for text in texts:
+            section = f"[[ ## x ## ]]\n{text}\n\n[[ ## completed ## ]]\n"
+            told[f"{name} chat {text!r}"] = read("chat", signature, section)
+            told[f"{name} json {text!r}"] = read("json", signature, json.dumps({"x": text}))
+
+    differing = {case for case, frozen in FROZEN["content_values"].items() if told[case] != frozen}
+
+    assert told.keys() == FROZEN["content_values"].keys()
+    assert differing == dspy_differences.VALUES.keys()
+
+
 @pytest.mark.parametrize("name", dspy_cases.FORMATS)
-def test_response_formats_are_dspys_byte_for_byte(name: str) -> None:
-    """Structured outputs are asked for with the same schema, its keys in the same order."""
-    frozen = FROZEN["formats"][name]
-    expected: dict[str, Any] = {"type": "json_object"}
-    if frozen is not None and name not in EMPTY_ONLY_THERE:
-        wanted = {"name": "DSPyProgramOutputs", "schema": frozen, "strict": True}
-        expected = {"type": "json_schema", "json_schema": wanted}
+def test_response_formats_are_those_that_dspy_sends(name: str) -> None:
+    """Structured outputs are asked for with the same schema, its properties in the same order."""
+    expected = {"type": "json_object"} if name in dspy_differences.FORMATS else SENT[name]
 
     params = ADAPTERS["json"].params(SIGNATURES[name], "openai/gpt-4o-mini")
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from progkit.adapters.layouts import LAYOUTS
 from progkit.adapters.plain import fits, plain_schema
 from progkit.adapters.plan import Plan
 from progkit.adapters.reading import reader
@@ -164,14 +165,14 @@ class TestPlan:
     )
     def test_outputs_that_may_be_none_may_be_missing(self, annotation: Any) -> None:
         """They are None then."""
-        plan = Plan(Signature({"q": InputField(), "a": (annotation, OutputField())}), "")
+        plan = Plan(Signature({"q": InputField(), "a": (annotation, OutputField())}), LAYOUTS["3.4"], "")
 
         assert plan.read("X", "reply", {}) == {"a": None}
 
     @pytest.mark.parametrize("annotation", [str, Any, int | str, Annotated[int, "x"]])
     def test_others_may_not(self, annotation: Any) -> None:
         """Any is a type like any other here."""
-        plan = Plan(Signature({"q": InputField(), "a": (annotation, OutputField())}), "")
+        plan = Plan(Signature({"q": InputField(), "a": (annotation, OutputField())}), LAYOUTS["3.4"], "")
 
         with pytest.raises(AdapterParseError) as raised:
             plan.read("X", "reply", {})

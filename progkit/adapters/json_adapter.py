@@ -1,12 +1,17 @@
-"""The layout for models that answer in JSON: one object with every output."""
+"""The adapter for models that answer in JSON: one object with every output."""
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
-from progkit.adapters import layout
+from progkit.adapters import early, messages
+from progkit.adapters.draft import sections
+from progkit.adapters.laid import Laid
+from progkit.adapters.layouts import LAYOUTS, Layout
 from progkit.adapters.memo import PerSignature
-from progkit.adapters.notes import placeholder
+from progkit.adapters.native import Calling, calling, told_calling
+from progkit.adapters.notes import placeholder, requirement
 from progkit.adapters.plan import Plan
 from progkit.adapters.protocol import Adapter
 from progkit.adapters.repair import first_object, loads
@@ -14,7 +19,6 @@ from progkit.adapters.schema_format import SCHEMA_NAME, output_schema
 from progkit.adapters.values import json_object
 from progkit.errors import AdapterParseError, ConfigurationError, did_you_mean
 from progkit.signature import Signature
-from progkit.signature.types import type_name
 
 _FORMATS = ("auto", "schema", "object")
 
@@ -23,21 +27,32 @@ _NO_SCHEMA = ("gpt-3.5-turbo", "gpt-4-", "gpt-4o-2024-05-13")
 """OpenAI's models from before structured outputs, as litellm lists them: exact names, and beginnings of names."""
 
 
-class JSONAdapter:
+class JSONAdapter(Laid):
     """Inputs under headers, outputs as one JSON object.
 
     response_format: what the request asks of the provider. ``"auto"`` (the default): a strict schema of the
     outputs, unless they have none such or the model is known not to take it; ``"schema"``,
-    ``"object"`` (any JSON object); None: nothing.
+    ``"object"`` (any JSON object); None: nothing. layout: the DSPy version whose layout it keeps to for every
+    predictor, such as ``"3.0"``; by default a predictor's own, else the newest.
+    use_native_function_calling, parallel_tool_calls: as for ``ChatAdapter``, but for the default.
 
     Raises:
-        ConfigurationError: for any other *response_format*.
+        ConfigurationError: for any other *response_format*, and for a layout that there is not.
     """
 
     name = "JSONAdapter"
     fallback: Adapter | None = None
 
-    def __init__(self, response_format: Literal["auto", "schema", "object"] | None = "auto") -> None:
+    def __init__(
+        self,
+        response_format: Literal["auto", "schema", "object"] | None = "auto",
+        layout: str | None = None,
+        use_native_function_calling: Calling = True,
+        parallel_tool_calls: bool | None = None,
+    ) -> None:
+        super().__init__(layout)
+        self.use_native_function_calling = calling(use_native_function_calling)
+        self.parallel_tool_calls = parallel_tool_calls
         if response_format is not None and response_format not in _FORMATS:
             near = did_you_mean(str(response_format), _FORMATS)
             raise ConfigurationError(
@@ -46,8 +61,8 @@ class JSONAdapter:
         self.response_format = response_format
 
     def __repr__(self) -> str:
-        chosen = "" if self.response_format == "auto" else f"response_format={self.response_format!r}"
-        return f"{type(self).__name__}({chosen})"
+        told = [] if self.response_format == "auto" else [f"response_format={self.response_format!r}"]
+        return f"{type(self).__name__}({', '.join([*told, *self._told_layout(), *told_calling(self, True)])})"
 
     def prefix(self, signature: type[Signature], demos: Sequence[Any]) -> list[dict[str, Any]]:
         """The system message and the demos.
@@ -55,12 +70,16 @@ class JSONAdapter:
         Raises:
             SignatureError: if an output is of a type that cannot be described.
         """
-        opening = {"role": "system", "content": _system(signature)}
-        return [opening, *layout.examples(_plan(signature), signature, demos, _answer)]
+        opening = {"role": "system", "content": _SYSTEM[self.layout](signature)}
+        return [opening, *messages.examples(self._plan(signature), signature, demos, _answer)]
 
     def suffix(self, signature: type[Signature], inputs: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """The user's message with the inputs that are there."""
-        return [layout.question(_plan(signature), inputs)]
+        """The turns of the history, if there is one, and the user's message with the inputs that are there.
+
+        Raises:
+            TypeError: if the history is none.
+        """
+        return messages.question(self._plan(signature), inputs, _answer)
 
     def format(
         self, signature: type[Signature], demos: Sequence[Any], inputs: Mapping[str, Any]
@@ -70,7 +89,7 @@ class JSONAdapter:
 
     def reply(self, signature: type[Signature], outputs: Mapping[str, Any]) -> str:
         """The assistant's text that says *outputs*; one that is not there reads ``null``."""
-        return _answer(signature, outputs, None)
+        return _answer(self._plan(signature), outputs, None)
 
     def parse(self, signature: type[Signature], text: str) -> dict[str, Any]:
         """The outputs that *text* says, in the order of the signature.
@@ -80,7 +99,7 @@ class JSONAdapter:
         Raises:
             AdapterParseError: if there is no object, an output is missing, or its value does not fit its type.
         """
-        plan = _plan(signature)
+        plan = self._plan(signature)
         return plan.read(self.name, text, _object(self.name, text, list(plan.readers)))
 
     def params(self, signature: type[Signature], model: str) -> dict[str, Any]:
@@ -95,6 +114,9 @@ class JSONAdapter:
             return {"response_format": {"type": "json_object"}}
         wanted = {"name": SCHEMA_NAME, "schema": json.loads(schema), "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": wanted}}
+
+    def _plan(self, signature: type[Signature]) -> Plan:
+        return _PLAN[self.layout](signature)
 
 
 def _object(adapter: str, text: str, expected: Sequence[str]) -> dict[str, Any]:
@@ -123,25 +145,32 @@ def _taken_by(model: str) -> Literal["schema", "object"] | None:
     return "object" if name.startswith(_NO_SCHEMA) else "schema"
 
 
-def _structure(signature: type[Signature]) -> str:
-    outputs = {name: placeholder(field) for name, field in signature.output_fields.items()}
-    return (
-        f"{layout.INTERACTIONS}\n\nInputs will have the following structure:\n\n"
-        f"{layout.placeholders(signature.input_fields.values())}\n\n"
-        f"Outputs will be a JSON object with the following fields.\n\n{json_object(outputs)}"
+def _system(layout: Layout, signature: type[Signature]) -> str:
+    inputs = sections((field.name, placeholder(field, layout)) for field in signature.input_fields.values())
+    structure = (
+        f"{messages.INTERACTIONS}\n\nInputs will have the following structure:\n\n{inputs}\n\n"
+        f"Outputs will be a JSON object with the following fields.\n\n{_outline(layout, signature)}"
     )
+    return messages.system(signature, structure.strip() if layout.json_headers else structure, layout)
 
 
-def _requirements(signature: type[Signature]) -> str:
-    fields = ", then ".join(
-        f"`{name}`" + ("" if field.type is str else f" (must be formatted as a valid Python {type_name(field.type)})")
-        for name, field in signature.output_fields.items()
-    )
+def _outline(layout: Layout, signature: type[Signature]) -> str:
+    describe = early.json_placeholder if layout.early else placeholder
+    outputs = {name: describe(field, layout) for name, field in signature.output_fields.items()}
+    return sections(outputs.items()) if layout.json_headers else json_object(outputs, layout)
+
+
+def _requirements(signature: type[Signature], layout: Layout) -> str:
+    fields = ", then ".join(f"`{name}`{requirement(field, layout)}" for name, field in signature.output_fields.items())
     return f"Respond with a JSON object in the following order of fields: {fields}."
 
 
-def _answer(signature: type[Signature], values: Any, absent: Any) -> str:
-    return json_object({name: values.get(name, absent) for name in signature.output_fields})
+def _new_plan(layout: Layout, signature: type[Signature]) -> Plan:
+    return Plan(signature, layout, _requirements(signature, layout), is_json=True)
+
+
+def _answer(plan: Plan, values: Any, absent: Any) -> str:
+    return json_object({name: values.get(name, absent) for name, _ in plan.outputs}, plan.layout)
 
 
 def _schema_text(signature: type[Signature]) -> str | None:
@@ -149,6 +178,6 @@ def _schema_text(signature: type[Signature]) -> str | None:
     return None if schema is None else json.dumps(schema)
 
 
-_system = PerSignature(lambda signature: layout.system(signature, _structure(signature)))
-_plan = PerSignature(lambda signature: Plan(signature, _requirements(signature)))
+_SYSTEM = {name: PerSignature(partial(_system, layout)) for name, layout in LAYOUTS.items()}
+_PLAN = {name: PerSignature(partial(_new_plan, layout)) for name, layout in LAYOUTS.items()}
 _schema = PerSignature(_schema_text)

@@ -2,28 +2,39 @@
 
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, Union, get_args, get_origin
 
+from progkit.adapters.layouts import Layout
 from progkit.adapters.reading import Reader, reader
+from progkit.content import Turns
 from progkit.errors import AdapterParseError
 from progkit.signature import Signature
 
+Inputs: TypeAlias = tuple[tuple[str, str, Any], ...]
+"""Name, header line and type of each."""
+
 
 class Plan:
-    """The part of a signature that suffix and parse use.
+    """The part of a signature that messages and parse use.
 
-    inputs: name, header line and type of each. requirements: what ends a user's message.
+    inputs: all of them; asked: those that the question itself tells, without the history; history: the name of
+    the input that is one, or None. outputs: name and type of each. requirements: what ends a user's message.
     readers: how to read each output, in the order of the signature.
     """
 
-    __slots__ = ("inputs", "optional", "readers", "requirements")
+    __slots__ = ("asked", "history", "inputs", "is_json", "layout", "optional", "outputs", "readers", "requirements")
 
-    def __init__(self, signature: type[Signature], requirements: str) -> None:
+    def __init__(self, signature: type[Signature], layout: Layout, requirements: str, is_json: bool = False) -> None:
+        self.layout = layout
+        self.is_json = is_json
         self.requirements = requirements
-        self.inputs = tuple(
+        self.inputs: Inputs = tuple(
             (name, f"[[ ## {name} ## ]]\n", field.type) for name, field in signature.input_fields.items()
         )
-        self.readers: dict[str, Reader] = {name: reader(field.type) for name, field in signature.output_fields.items()}
+        self.history = next((name for name, _, kind in self.inputs if _is_history(kind)), None)
+        self.asked: Inputs = tuple(each for each in self.inputs if each[0] != self.history)
+        self.outputs = tuple((name, field.type) for name, field in signature.output_fields.items())
+        self.readers: dict[str, Reader] = {name: reader(kind) for name, kind in self.outputs}
         self.optional: dict[str, Callable[[], Any]] = {}
         for name, field in signature.output_fields.items():
             if field.has_default:
@@ -72,3 +83,7 @@ def _allows_none(annotation: Any) -> bool:
     if origin is Annotated:
         return _allows_none(args[0])
     return (origin is Union or origin is UnionType) and any(map(_allows_none, args))
+
+
+def _is_history(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Turns)

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from progkit.adapters.plain import fits
 from progkit.adapters.repair import loads
+from progkit.content import Content
 from progkit.signature.types import type_adapter
 
 Reader: TypeAlias = Callable[[Any], Any]
@@ -35,6 +36,8 @@ def reader(annotation: Any) -> Reader:
         return _read_bool
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return lambda value: _member(annotation, value)
+    if isinstance(annotation, type) and issubclass(annotation, Content):
+        return lambda value: _content(annotation, value)
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Literal:
         return lambda value: _one_of(annotation, args, value)
@@ -47,6 +50,20 @@ def reader(annotation: Any) -> Reader:
 
 def _read(annotation: Any, value: Any) -> Any:
     return _validated(annotation, _unpacked(value) if isinstance(value, str) else value)
+
+
+def _content(kind: type[Content], value: Any) -> Any:
+    """A value of a content type, which may have a reading of text of its own."""
+    try:
+        return _read(kind, value)
+    except ValueError:
+        if not isinstance(value, str):
+            raise
+        try:
+            return _validated(kind, value)
+        except ValueError:
+            pass
+        raise
 
 
 def _validated(annotation: Any, value: Any) -> Any:

@@ -3,9 +3,10 @@
 import types
 import typing
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from functools import lru_cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Union, get_args, get_origin
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ def is_type(annotation: Any) -> bool:
     return type(annotation).__name__ == "TypeAliasType"  # `type Names = list[str]`, from Python 3.12 on
 
 
-def type_name(annotation: Any) -> str:
+def type_name(annotation: Any, union: str = "Union") -> str:
     """What the prompt calls *annotation*: ``list[str]``, ``Union[str, NoneType]``, ``Literal['a', "it's"]``.
 
-    As DSPy 3.4 prints it; ``X | None`` and ``Optional[X]`` read the same, a model is its class's name.
+    As DSPy 3.4 prints it; ``X | None`` and ``Optional[X]`` read the same, a model is its class's name. Older
+    layouts have another word for the *union* that is spelled ``X | None``. A class whose own ``__prompt_name__``
+    is set is called that.
     """
-    return _write(annotation, _PROMPT)
+    return _write(annotation, _PROMPT if union == "Union" else replace(_PROMPT, union=union))
 
 
 def type_text(annotation: Any) -> str:
@@ -117,23 +120,25 @@ def _shape(annotation: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """How to write a string in a Literal, what has neither a name nor arguments, and a generic with arguments."""
+    """How to write a string in a Literal, what has neither a name nor arguments, a generic with arguments, a name."""
 
     literal: Callable[[str], str]
     other: Callable[[Any], str]
     generic: Callable[[Any, str, str], str]
+    named: Callable[[Any], Any] = attrgetter("__name__")
+    union: str = "Union"
 
 
 def _write(annotation: Any, style: _Style) -> str:
     origin = get_origin(annotation)
     if origin is None:
-        name = getattr(annotation, "__name__", None)
+        name = style.named(annotation) if hasattr(annotation, "__name__") else None
         return name if isinstance(name, str) else style.other(annotation)
     quote = origin is Literal
     written = [
         style.literal(each) if quote and isinstance(each, str) else _write(each, style) for each in get_args(annotation)
     ]
-    name = "Union" if origin is types.UnionType else getattr(origin, "__name__", str(origin))
+    name = style.union if origin is types.UnionType else getattr(origin, "__name__", str(origin))
     return style.generic(annotation, name, ", ".join(written))
 
 
@@ -157,7 +162,11 @@ def _text_generic(annotation: Any, name: str, args: str) -> str:
     return name if _is_bare(annotation) else f"{name}[{args or '()'}]"
 
 
-_PROMPT = _Style(_prompt_literal, str, lambda annotation, name, args: f"{name}[{args}]")
+def _prompt_name(annotation: Any) -> Any:
+    return getattr(annotation, "__dict__", {}).get("__prompt_name__") or annotation.__name__
+
+
+_PROMPT = _Style(_prompt_literal, str, lambda annotation, name, args: f"{name}[{args}]", _prompt_name)
 _TEXT = _Style(_text_value, _text_value, _text_generic)
 
 
