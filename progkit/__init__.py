@@ -17,17 +17,34 @@ if TYPE_CHECKING:
     from progkit.adapters import JSONAdapter as JSONAdapter
     from progkit.artifact import LoadReport as LoadReport
     from progkit.caching import Cache as Cache
+    from progkit.caching import DiskTier as DiskTier
+    from progkit.caching import EncryptedTier as EncryptedTier
+    from progkit.caching import MemoryTier as MemoryTier
+    from progkit.caching import Redactor as Redactor
+    from progkit.caching import RedisTier as RedisTier
     from progkit.caching import configure_cache as configure_cache
+    from progkit.caching import explain_miss as explain_miss
+    from progkit.caching import export_cache as export_cache
+    from progkit.caching import import_cache as import_cache
+    from progkit.content.base import Type as Type
+    from progkit.content.code import Code as Code
+    from progkit.content.history import History as History
+    from progkit.content.image import Image as Image
+    from progkit.content.reasoning import Reasoning as Reasoning
+    from progkit.content.tool import Tool as Tool
+    from progkit.content.tool_calls import ToolCalls as ToolCalls
     from progkit.errors import AdapterParseError as AdapterParseError
     from progkit.errors import ArtifactError as ArtifactError
     from progkit.errors import ConfigurationError as ConfigurationError
     from progkit.errors import DocumentError as DocumentError
     from progkit.errors import InputError as InputError
     from progkit.errors import LMError as LMError
+    from progkit.errors import NotCachedError as NotCachedError
     from progkit.errors import OfflineMissError as OfflineMissError
     from progkit.errors import ProgkitError as ProgkitError
     from progkit.errors import SignatureError as SignatureError
     from progkit.errors import StateMismatchError as StateMismatchError
+    from progkit.errors import ToolError as ToolError
     from progkit.example import Example as Example
     from progkit.example import Prediction as Prediction
     from progkit.lm import LM as LM
@@ -40,6 +57,8 @@ if TYPE_CHECKING:
     from progkit.program import ChainOfThought as ChainOfThought
     from progkit.program import Module as Module
     from progkit.program import Predict as Predict
+    from progkit.program import ReAct as ReAct
+    from progkit.program import cached as cached
     from progkit.program import load as load
     from progkit.runtime import carry as carry
     from progkit.runtime import configure as configure
@@ -56,12 +75,20 @@ if TYPE_CHECKING:
 _ROOMS = {
     "adapters": ("Adapter", "ChatAdapter", "JSONAdapter"),
     "artifact": ("LoadReport",),
-    "caching": ("Cache", "configure_cache"),
+    "caching": ("Cache", "configure_cache", "explain_miss", "export_cache", "import_cache")
+    + ("DiskTier", "EncryptedTier", "MemoryTier", "Redactor", "RedisTier"),
+    "content.base": ("Type",),
+    "content.code": ("Code",),
+    "content.history": ("History",),
+    "content.image": ("Image",),
+    "content.reasoning": ("Reasoning",),
+    "content.tool": ("Tool",),
+    "content.tool_calls": ("ToolCalls",),
     "errors": ("AdapterParseError", "ArtifactError", "ConfigurationError", "DocumentError", "InputError", "LMError")
-    + ("OfflineMissError", "ProgkitError", "SignatureError", "StateMismatchError"),
+    + ("NotCachedError", "OfflineMissError", "ProgkitError", "SignatureError", "StateMismatchError", "ToolError"),
     "example": ("Example", "Prediction"),
     "lm": ("LM", "Completion", "LanguageModel", "Request", "Response", "inspect_history", "track_usage"),
-    "program": ("ChainOfThought", "Module", "Predict", "load"),
+    "program": ("ChainOfThought", "Module", "Predict", "ReAct", "cached", "load"),
     "runtime": ("carry", "configure", "context", "settings"),
     "signature": ("InputField", "OutputField", "Signature"),
     "warmup": ("WarmReport", "warm"),

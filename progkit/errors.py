@@ -9,7 +9,9 @@
     │   └── SignatureSyntaxError  ... and the place in its text
     ├── InputError                a call's inputs do not fit its signature
     ├── AdapterParseError         a reply from which the output fields cannot be read
-    ├── OfflineMissError          a call that would need the LM while offline
+    ├── ToolError             arguments that a tool does not take
+    ├── NotCachedError            a call that may be answered from the cache alone, and is not there
+    │   └── OfflineMissError      ... because progkit is offline
     ├── LMError                   the LM did not answer; ``retryable`` says whether asking again can help
     │   ├── LMAuthenticationError
     │   ├── LMRateLimitError
@@ -133,13 +135,34 @@ class AdapterParseError(ProgkitError):
         )
 
 
-class OfflineMissError(ProgkitError):
-    """A call that the cache cannot answer, while offline."""
+class ToolError(ProgkitError):
+    """Arguments that a tool does not take: *tool* (its name), *reasons* (one for each), *known* (its arguments)."""
+
+    def __init__(self, tool: str, reasons: Sequence[str], known: Sequence[str]) -> None:
+        super().__init__(tool, reasons, known)
+        self.tool = tool
+        self.reasons = list(reasons)
+        self.known = list(known)
+
+    def __str__(self) -> str:
+        takes = ", ".join(map(repr, self.known)) or "none"
+        return f"tool {self.tool!r}: {'; '.join(self.reasons)}. Its arguments are {takes}"
+
+
+class NotCachedError(ProgkitError):
+    """A call that the cache cannot answer, and that may not ask the LM: *predictor* and *inputs*."""
 
     def __init__(self, predictor: str, inputs: Mapping[str, Any]) -> None:
         super().__init__(predictor, inputs)
         self.predictor = predictor
         self.inputs = dict(inputs)
+
+    def __str__(self) -> str:
+        return f"{self.predictor} has no cached answer for {self.inputs!r}, and was called with only_if_cached"
+
+
+class OfflineMissError(NotCachedError):
+    """A call that the cache cannot answer, while offline."""
 
     def __str__(self) -> str:
         return (
@@ -302,6 +325,8 @@ class ProgramNeededError(ArtifactError):
         self.reason = reason
 
     def __str__(self) -> str:
+        if "->" in self.program:
+            return f"{self.source}: {self.reason}. Say the signature, with its types: --program {self.program}"
         return (
             f"{self.source}: {self.reason}. Name the class: --program {self.program or 'module:Class'} "
             "(the module must be importable)"

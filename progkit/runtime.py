@@ -32,7 +32,8 @@ class Settings:
 
     lm: who answers. adapter: how to ask, None means ``ChatAdapter()``. cache: None means the
     default one. track_usage: collect usage for ``Prediction.get_lm_usage``. offline: a miss is an
-    error; None means what ``PROGKIT_OFFLINE`` says.
+    error; None means what ``PROGKIT_OFFLINE`` says. tags: names on all that is kept in the cache, by
+    which it can be invalidated.
     """
 
     lm: "LanguageModel | None" = None
@@ -40,6 +41,7 @@ class Settings:
     cache: "Cache | None" = None
     track_usage: bool = False
     offline: bool | None = None
+    tags: tuple[str, ...] = ()
 
     @property
     def is_offline(self) -> bool:
@@ -89,7 +91,7 @@ def current() -> Settings:
 
 
 def configure(**values: Any) -> None:
-    """Set the process's settings: lm, adapter, cache, track_usage, offline.
+    """Set the process's settings: lm, adapter, cache, track_usage, offline, tags.
 
     What is not named stays as it is. A ``context`` that overrides a name goes on overriding it.
 
@@ -156,3 +158,6 @@ def _check(values: Mapping[str, Any]) -> None:
         if name not in _NAMES:
             known = ", ".join(_NAMES)
             raise ConfigurationError(f"no setting {name!r}{did_you_mean(name, _NAMES)}; the settings are {known}")
+    tags = values.get("tags", ())
+    if not isinstance(tags, (list, tuple)) or not all(isinstance(tag, str) for tag in tags):
+        raise ConfigurationError(f"tags is a list of names, like ['tenant:7'], not {tags!r}")

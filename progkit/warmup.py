@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from progkit.caching import Cache
+from progkit.adapters import read_completion, write_completion
+from progkit.caching import Cache, can_prefetch, prefetch
 from progkit.errors import AdapterParseError, ConfigurationError
 from progkit.example import Example
 from progkit.lm import Response, track_usage
-from progkit.program import Module, Predict
+from progkit.program import Module, Predict, labels
 from progkit.program.call import Ask, run
 from progkit.runtime import carry
 
@@ -103,10 +104,12 @@ def warm(
     step = _from_demo if mode == "demos" else _Caller(budget)
     work = [(path, each, index) for path, each in program.named_predictors() for index in range(len(each.demos))]
     outcomes = _outcomes(work, step, max(1, concurrency) if mode == "call" else 1)
-    for done, ((path, _, index), outcome) in enumerate(zip(work, outcomes, strict=True), 1):
-        report.note(f"{path}, demo {index}", outcome)
-        if progress is not None:
-            progress(done, len(work))
+    with labels.within(program):
+        _fetch(work)
+        for done, ((path, _, index), outcome) in enumerate(zip(work, outcomes, strict=True), 1):
+            report.note(f"{path}, demo {index}", outcome)
+            if progress is not None:
+                progress(done, len(work))
     report.cost = budget.spent
     report.seconds = time.perf_counter() - started
     return report
@@ -138,6 +141,22 @@ def _outcomes(work: list[Work], step: Step, workers: int) -> Iterator[Outcome]:
                 future.cancel()
 
 
+def _fetch(work: list[Work]) -> None:
+    """Bring near what a shared tier has already, many entries at a time."""
+    keys: dict[Cache, list[str]] = {}
+    for _, predictor, index in work:
+        demo, names = predictor.demos[index], list(predictor.signature.input_fields)
+        if any(demo.get(name) is None for name in names):
+            continue
+        ask: Ask = predictor.ask({name: demo[name] for name in names})
+        if ask.cache is not None and can_prefetch(ask.cache):
+            key = ask.key(ask.request(ask.adapter))
+            if key is not None:
+                keys.setdefault(ask.cache, []).append(key)
+    for cache, wanted in keys.items():
+        prefetch(cache, wanted)
+
+
 class _Place:
     """Where the reply to a demo's request belongs, or why there is no such place."""
 
@@ -151,19 +170,19 @@ class _Place:
         self.ask: Ask = predictor.ask({name: demo[name] for name in predictor.signature.input_fields})
         cache = self.ask.cache
         key = self.ask.key(self.ask.request(self.ask.adapter))
-        if cache is None:
+        if cache is None or self.ask.controls.no_cache or self.ask.controls.no_store:
             self.outcome = Outcome("skipped", "uncacheable: the LM or the predictor says cache=False")
         elif key is None:
             self.outcome = Outcome("skipped", "uncacheable: the request has no stable key")
         else:
             self.cache: Cache = cache
             self.key: str = key
-            self.outcome = None if cache.safe_get(key) is None else Outcome("present")
+            self.outcome = None if cache.safe_get(key, self.ask.controls) is None else Outcome("present")
 
     def put(self, response: Response) -> bool:
         """Keep *response* there; whether it can be read from there now."""
-        self.cache.safe_put(self.key, response)
-        return self.cache.safe_get(self.key) is not None
+        self.cache.safe_put(self.key, response, self.ask.keeping)
+        return self.cache.safe_get(self.key, self.ask.controls) is not None
 
 
 def _from_demo(predictor: Predict, demo: Demo) -> Outcome:
@@ -171,18 +190,18 @@ def _from_demo(predictor: Predict, demo: Demo) -> Outcome:
     place = _Place(predictor, demo, signature.fields)
     if place.outcome is not None:
         return place.outcome
-    adapter = place.ask.adapter
+    adapter, params = place.ask.adapter, place.ask.params
     outputs = {name: demo[name] for name in signature.output_fields}
-    reply = adapter.reply(signature, outputs)
     try:
-        read = adapter.parse(signature, reply)
+        reply = write_completion(adapter, signature, params, outputs)
+        read = read_completion(adapter, signature, params, reply)
         # A demo may say 1 where the field is a float, or a dict where it is a model.
-        reads_back = read == outputs or adapter.reply(signature, read) == reply
-    except AdapterParseError:
+        reads_back = read == outputs or write_completion(adapter, signature, params, read) == reply
+    except (AdapterParseError, ValueError):
         reads_back = False
     if not reads_back:
         return Outcome("skipped", "its outputs, written as a reply, do not read back as they are")
-    kept = place.put(Response.of(reply, model=place.ask.model, source="demo"))
+    kept = place.put(Response((reply,), place.ask.model, source="demo"))
     return Outcome("warmed") if kept else Outcome("failed", "the cache did not keep it")
 
 

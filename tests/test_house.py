@@ -27,7 +27,8 @@ PACKAGE = TOP / "progkit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FILLED = [path for path in FILES if path.stat().st_size]
 
-HEAVY = ("cachetools", "diskcache", "json_repair", "litellm", "platformdirs", "pydantic", "tqdm")
+HEAVY = ("cachetools", "cryptography", "diskcache", "filelock", "json_repair", "litellm", "platformdirs", "pydantic")
+HEAVY += ("redis", "tqdm")
 """Third-party libraries that are imported inside a function, at their door, when they are first needed."""
 
 CONSTRUCTORS = ("__init__", "InputField", "OutputField", "configure_cache")
@@ -261,12 +262,14 @@ SAMPLES: dict[str, Any] = {
     "predictor": "answer.predict",
     "program": "module:Class",
     "reason": "it is so",
+    "reasons": ["no argument 'x'"],
     "reply": "hm",
     "report": "missing: answer",
     "retry_after": 1.5,
     "source": "program.json",
     "status": 429,
     "text": "a -> b",
+    "tool": "search",
     "unexpected": ["qestion"],
     "where": "line 1",
 }

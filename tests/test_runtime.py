@@ -149,7 +149,7 @@ class TestIsolation:
 class TestSettings:
     def test_reads_what_is_in_force(self):
         """The public object is a view, and names what it has."""
-        assert set(dir(progkit.settings)) == {"lm", "adapter", "cache", "track_usage", "offline"}
+        assert set(dir(progkit.settings)) == {"lm", "adapter", "cache", "track_usage", "offline", "tags"}
         assert repr(progkit.settings) == repr(current())
         with pytest.raises(AttributeError, match="did you mean 'lm'"):
             _ = progkit.settings.lmm

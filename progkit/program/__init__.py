@@ -4,5 +4,7 @@ from progkit.program.chain_of_thought import ChainOfThought
 from progkit.program.loading import load
 from progkit.program.module import Module
 from progkit.program.predict import Predict
+from progkit.program.react import ReAct
+from progkit.program.result_cache import Cached, cached
 
-__all__ = ["ChainOfThought", "Module", "Predict", "load"]
+__all__ = ["Cached", "ChainOfThought", "Module", "Predict", "ReAct", "cached", "load"]

@@ -1,18 +1,17 @@
-"""One call of a predictor: cache, LM, adapter, and the one fallback, in this order.
+"""A call of a predictor: what it will ask, under the settings in force, and asking it."""
 
-The order stands in ``answer``, a generator that yields what must be asked of an LM and is sent the
-response: ``run`` and ``arun`` do the asking, so that sync and async calls are the same code.
-"""
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import asyncio
-from collections.abc import Generator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
-
-from progkit.adapters import Adapter, ChatAdapter
+from progkit.adapters import Adapter, ChatAdapter, native_of
 from progkit.caching import Cache, current_cache
-from progkit.errors import AdapterParseError, InputError, NoLMError, OfflineMissError
+from progkit.caching.expiry import Controls, controls_of
+from progkit.errors import InputError, NoLMError
 from progkit.example import Prediction
-from progkit.lm import LanguageModel, Request, Response, history, usage
+from progkit.lm import LanguageModel, Request
+from progkit.program import labels
+from progkit.program.answering import answer
+from progkit.program.driving import adrive, drive
 from progkit.program.plan import Plan
 from progkit.runtime import current
 from progkit.signature import Signature, signature_of
@@ -20,15 +19,17 @@ from progkit.signature import Signature, signature_of
 if TYPE_CHECKING:
     from progkit.program.predict import Predict
 
-Answering: TypeAlias = Generator[Request, Response, Prediction]
-
 DEFAULT_ADAPTER: Adapter = ChatAdapter()
+NO_CONTROLS = Controls()
 
 
 class Ask:
     """A call of *predict* as it will be asked under the settings in force: bound, not yet sent."""
 
-    __slots__ = ("adapter", "cache", "demos", "inputs", "lm", "params", "predict", "settings", "signature")
+    __slots__ = ("adapter", "cache", "controls", "demos", "inputs", "lm", "params", "predict", "program") + (
+        "settings",
+        "signature",
+    )
 
     def __init__(
         self,
@@ -48,11 +49,14 @@ class Ask:
         if asked is None:
             raise NoLMError(repr(predict))
         self.lm: LanguageModel = asked
-        self.adapter = settings.adapter or DEFAULT_ADAPTER
+        self.adapter = _laid(settings.adapter or DEFAULT_ADAPTER, predict.layout)
         self.settings = settings
         self.params = _params(asked, predict.config, config)
-        keeps = self.params.pop("cache", getattr(asked, "cache", True))
-        self.cache: Cache | None = current_cache() if keeps else None
+        said = self.params.pop("cache", getattr(asked, "cache", True))
+        cache = current_cache() if said or isinstance(said, Mapping) else None
+        self.cache: Cache | None = cache
+        self.controls: Controls = NO_CONTROLS if cache is None else controls_of(said, cache.controls)
+        self.program = labels.program()
 
     @property
     def model(self) -> str:
@@ -62,119 +66,53 @@ class Ask:
     def request(self, adapter: Adapter) -> Request:
         """The request that *adapter* makes of this call."""
         predict = self.predict
+        native = native_of(adapter, self.signature, self.params)
+        signature = self.signature if native is None else native.signature
         if self.demos is predict.demos and self.signature is predict.signature:
-            plan = predict._plans.get(adapter, self.signature, self.demos)
+            plan = predict._plans.get(adapter, signature, self.demos)
         else:
-            plan = Plan(adapter, self.signature, self.demos)
-        extra = adapter.params(self.signature, self.model)
+            plan = Plan(adapter, signature, self.demos)
+        extra = adapter.params(signature, self.model)
+        if native is not None:
+            extra |= native.params(adapter, self.inputs)
         params = {**extra, **self.params} if extra else self.params
-        return Request(plan.prefix, adapter.suffix(self.signature, self.inputs), params)
+        request = Request(plan.prefix, adapter.suffix(signature, self.inputs), params)
+        return request if self.cache is None else self.cache.sent(request)
+
+    @property
+    def keeping(self) -> Controls:
+        """How what it gets is kept: its controls, with the tags of model, program and settings."""
+        return labels.tagged(self.controls, (self.model,), self.program, self.settings.tags)
+
+    @property
+    def may_share(self) -> bool:
+        """Whether it may ask the LM for others, too: what it gets is kept, and it takes what is kept."""
+        return self.controls.is_plain and not (self.controls.only_if_cached or self.settings.is_offline)
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which it waits for another call's answer."""
+        return 0.0 if self.cache is None else self.cache.wait
 
     def key(self, request: Request) -> str | None:
         """The cache key of *request*; None if it has none, or nothing is to be cached."""
         return None if self.cache is None else self.cache.safe_key(request)
 
 
-def answer(ask: Ask) -> Answering:
-    """Answer *ask* from the cache or by the LM it yields requests for.
-
-    A reply that the adapter cannot read is asked for again in the layout of the adapter's fallback,
-    and what then comes is kept for both requests, so that the next call needs neither.
-    """
-    adapter = ask.adapter
-    request = ask.request(adapter)
-    key = ask.key(request)
-    kept = _kept(ask, request, key, adapter)
-    if kept is not None:
-        return kept
-    response = yield from _asked(ask, request)
-    try:
-        prediction = _read(adapter, ask.signature, response)
-    except AdapterParseError:
-        if adapter.fallback is None:
-            raise
-        prediction = yield from _fall_back(ask, adapter.fallback, key)
-    else:
-        _keep(ask, key, response)
-    return prediction
-
-
-def _fall_back(ask: Ask, adapter: Adapter, first_key: str | None) -> Answering:
-    request = ask.request(adapter)
-    key = ask.key(request)
-    prediction = _kept(ask, request, key, adapter)
-    if prediction is None:
-        response = yield from _asked(ask, request)
-        prediction = _read(adapter, ask.signature, response)
-        _keep(ask, key, response)
-        _keep(ask, first_key, response)
-    return prediction
-
-
-def _asked(ask: Ask, request: Request) -> Generator[Request, Response, Response]:
-    if ask.settings.is_offline:
-        raise OfflineMissError(repr(ask.predict), ask.inputs)
-    response = yield request
-    usage.record(response)
-    history.record(ask.lm, request, response)
-    return response
-
-
-def _kept(ask: Ask, request: Request, key: str | None, adapter: Adapter) -> Prediction | None:
-    """The cached answer; None also for a reply that cannot be read (the signature's types may have changed)."""
-    kept = ask.cache.safe_get(key) if ask.cache is not None and key is not None else None
-    if kept is None:
-        return None
-    response = kept.as_hit()
-    prediction = None
-    while prediction is None:
-        try:
-            prediction = _read(adapter, ask.signature, response)
-        except AdapterParseError:
-            # What the fallback got is kept for the first request too.
-            if adapter.fallback is None:
-                return None
-            adapter = adapter.fallback
-    usage.record(response)
-    history.record(ask.lm, request, response)
-    return prediction
-
-
-def _keep(ask: Ask, key: str | None, response: Response) -> None:
-    if ask.cache is not None and key is not None and response.is_whole:
-        ask.cache.safe_put(key, response)
-
-
-def _read(adapter: Adapter, signature: type[Signature], response: Response) -> Prediction:
-    return Prediction.answered(
-        [adapter.parse(signature, each.text or "") for each in response.completions], (response,)
-    )
-
-
 def run(ask: Ask) -> Prediction:
     """Answer *ask*, here and now."""
-    answering = answer(ask)
-    try:
-        request = next(answering)
-        while True:
-            request = answering.send(ask.lm.complete(request))
-    except StopIteration as done:
-        prediction: Prediction = done.value
-        return prediction
+    return drive(ask, answer(ask, blocking=True))
 
 
 async def arun(ask: Ask) -> Prediction:
     """Answer *ask* without holding up the event loop; an LM without ``acomplete`` runs in a worker thread."""
-    answering = answer(ask)
-    acomplete = getattr(ask.lm, "acomplete", None)
-    try:
-        request = next(answering)
-        while True:
-            response = await (acomplete(request) if acomplete else asyncio.to_thread(ask.lm.complete, request))
-            request = answering.send(response)
-    except StopIteration as done:
-        prediction: Prediction = done.value
-        return prediction
+    return await adrive(ask, answer(ask, blocking=False))
+
+
+def _laid(adapter: Adapter, layout: str | None) -> Adapter:
+    """*adapter* in the *layout* of a predictor, if it has one and the adapter can."""
+    with_layout = getattr(adapter, "with_layout", None) if layout else None
+    return with_layout(layout) if with_layout else adapter
 
 
 def _bound(predict: "Predict", signature: type[Signature], given: dict[str, Any]) -> dict[str, Any]:

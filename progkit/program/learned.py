@@ -5,10 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from progkit import artifact
+from progkit.adapters import layout_named, layout_of
 from progkit.artifact import LoadReport
 from progkit.errors import ConfigurationError, DocumentError
 from progkit.example import Example
 from progkit.lm import LM, LanguageModel
+from progkit.lm.endpoint import NAMES as ENDPOINTS
+from progkit.lm.state import split
+from progkit.program import marked
 from progkit.signature import Field, Signature, type_adapter, type_text
 
 if TYPE_CHECKING:
@@ -17,11 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a node comes from: the file, the predictor's path; and the endpoints that the caller allows."""
+    """Where a node comes from: the file, the predictor's path; and the endpoints that the caller allows.
+
+    dspy: the DSPy that saved the file first; "" if it does not say, None if progkit did.
+    """
 
     source: str
     path: str
     allow_endpoints: Sequence[str] = ()
+    dspy: str | None = None
 
     def at(self, where: str) -> str:
         """The place of *where* below this predictor."""
@@ -36,25 +44,29 @@ class Learned:
     demos: list[Example]
     config: dict[str, Any]
     lm: LanguageModel | None
+    layout: str | None
 
 
 # --- out of a predictor -----------------------------------------------------------------------
 
 
-def of(predictor: "Predict", path: str, dropped: list[str]) -> dict[str, Any]:
+def of(predictor: "Predict", path: str, dropped: list[str], *, for_dspy: bool = False) -> dict[str, Any]:
     """The node for *predictor*; what cannot or must not be saved is told in *dropped*.
+
+    for_dspy: values of content types as DSPy's files hold them.
 
     Raises:
         UnsavableError: for a value that a state file cannot hold.
     """
     config, secrets = artifact.scrub(predictor.config, f"{path}.config")
     dropped.extend(secrets)
-    return {
+    node = {
         "config": artifact.encode_values(config, f"{path}.config"),
-        "demos": _demos(predictor, path),
+        "demos": _demos(predictor, path, for_dspy),
         "lm": _lm(predictor.lm, path, dropped),
         "signature": describe(predictor.signature),
     }
+    return node if predictor.layout is None else {**node, "layout": predictor.layout}
 
 
 def describe(signature: type[Signature]) -> dict[str, Any]:
@@ -80,16 +92,19 @@ def _field(field: Field) -> dict[str, Any]:
     return node
 
 
-def _demos(predictor: "Predict", path: str) -> list[dict[str, Any]]:
-    values = [
-        artifact.encode_values(dict(demo.items()), f"{path}.demos[{n}]") for n, demo in enumerate(predictor.demos)
-    ]
+def _demos(predictor: "Predict", path: str, for_dspy: bool) -> list[dict[str, Any]]:
+    demos = [marked.spell(demo) if for_dspy else demo for demo in map(_values, predictor.demos)]
+    values = [artifact.encode_values(demo, f"{path}.demos[{n}]") for n, demo in enumerate(demos)]
     nodes = [{"id": name, "values": each} for name, each in zip(artifact.demo_ids(values), values, strict=True)]
     usual = {None, frozenset(predictor.signature.input_fields)}
     for node, demo in zip(nodes, predictor.demos, strict=True):
         if isinstance(demo, Example) and demo.input_keys not in usual:
             node["inputs"] = sorted(demo.input_keys or ())
     return nodes
+
+
+def _values(demo: Example | Mapping[str, Any]) -> dict[str, Any]:
+    return dict(demo.items())
 
 
 def _lm(lm: LanguageModel | None, path: str, dropped: list[str]) -> dict[str, Any] | None:
@@ -114,13 +129,25 @@ def build(node: Mapping[str, Any], live: type[Signature], origin: Origin, report
     """
     config = artifact.decode_values(node["config"], None, origin.at("config"), None, origin.source)
     config, secrets = artifact.scrub(config, f"{origin.path}.config")
-    report.dropped.extend(secrets)
+    config, ways_out = artifact.confine(config, f"{origin.path}.config", origin.allow_endpoints)
+    report.dropped.extend(secrets + ways_out)
     return Learned(
         _signature(node["signature"], live),
         _built_demos(node["demos"], live, origin),
         config,
         _built_lm(node["lm"], origin, report),
+        _layout(node.get("layout"), origin),
     )
+
+
+def _layout(name: str | None, origin: Origin) -> str | None:
+    """The layout that prompts are in: the node's own, or that of the DSPy that the file is from."""
+    try:
+        if name is None:
+            return layout_of(origin.dspy) if origin.dspy else None
+        return layout_named(name).version
+    except ConfigurationError as error:
+        raise DocumentError(origin.source, origin.at("layout"), str(error)) from error
 
 
 def _signature(node: Mapping[str, Any], live: type[Signature]) -> type[Signature]:
@@ -139,6 +166,8 @@ def _signature(node: Mapping[str, Any], live: type[Signature]) -> type[Signature
 def _built_demos(nodes: Sequence[Mapping[str, Any]], live: type[Signature], origin: Origin) -> list[Example]:
     types = {name: field.type for name, field in live.fields.items()}
     values = artifact.decode_demos(nodes, types, origin.at("demos"), _restore, origin.source)
+    if origin.dspy is not None:
+        values = [marked.revive(each, types) for each in values]
     # A demo that does not say otherwise has the inputs of its predictor.
     usual = frozenset(live.input_fields)
     return [
@@ -154,9 +183,13 @@ def _restore(kind: Any, plain: Any) -> Any:
 def _built_lm(node: Mapping[str, Any] | None, origin: Origin, report: LoadReport) -> LM | None:
     if node is None:
         return None
-    settings = artifact.decode_values(node, None, origin.at("lm"), None, origin.source)
+    where = f"{origin.path}.lm"
+    settings, secrets = artifact.scrub(artifact.decode_values(node, None, origin.at("lm"), None, origin.source), where)
+    known, unread = split(settings)
+    known, ways_out = artifact.confine(known, where, origin.allow_endpoints, (*ENDPOINTS, "model"))
+    report.dropped.extend(secrets + ways_out)
     try:
-        lm = LM.from_state(settings, allow_endpoints=origin.allow_endpoints)
+        lm = LM.from_state({**unread, **known}, allow_endpoints=origin.allow_endpoints)
     except ConfigurationError as error:
         raise DocumentError(origin.source, origin.at("lm"), str(error)) from error
     if lm.withheld is not None:

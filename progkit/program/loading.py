@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from progkit import artifact
@@ -24,25 +25,51 @@ def load(path: str | os.PathLike[str], *, allow_endpoints: Sequence[str] = ()) -
         ProgramNeededError: for a file that needs its program's class.
     """
     source = os.fspath(path)
-    document = artifact.read(path)
+    received = artifact.receive(path)
+    document = received.document
     predictors = document["state"]["predictors"]
     if list(predictors) != [ROOT]:
         names = ", ".join(predictors) or "none"
         raise ProgramNeededError(source, document["program"], f"it holds parts of a program (predictors: {names})")
+    return load_predictor(received, ROOT, source, allow_endpoints)
+
+
+def load_predictor(received: artifact.Received, path: str, source: str, allow_endpoints: Sequence[str] = ()) -> Predict:
+    """The predictor at *path* of what was *received* from the file *source*, rebuilt from its signature there.
+
+    Raises:
+        DocumentError: for a value that its field's type refuses.
+        ProgramNeededError: if the signature needs the program's class.
+    """
+    document = received.document
+    node = document["state"]["predictors"][path]
+    signature = node["signature"]
     try:
-        program = Predict(rebuilt(predictors[ROOT]["signature"]))
+        program = Predict(rebuilt(signature))
     except SignatureError as error:
-        raise ProgramNeededError(source, document["program"], f"a field type is not known here: {error}") from error
-    state.put(program, document, source=source, allow_endpoints=allow_endpoints)
+        reason = f"a field type is not known here: {error}"
+        raise ProgramNeededError(source, document["program"] or _suggested(signature), reason) from error
+    alone = {**document, "state": {**document["state"], "predictors": {ROOT: node}}}
+    state.put(program, replace(received, document=alone), source=source, allow_endpoints=allow_endpoints)
     return program
+
+
+def _suggested(node: Mapping[str, Any]) -> str:
+    """The text of the signature that *node* may have been, as far as it is known; "" where it is not."""
+    sides: dict[str, list[str]] = {"input": [], "output": [], "": []}
+    for name in node["order"]:
+        sides[node["fields"][name]["role"]].append(name)
+    return "" if sides[""] or node["guessed"] else f"'{', '.join(sides['input'])} -> {', '.join(sides['output'])}'"
 
 
 def rebuilt(node: Mapping[str, Any]) -> type[Signature]:
     """The signature that *node* describes.
 
     Raises:
-        SignatureError: for a type that only the program's own code knows.
+        SignatureError: for a type that only the program's own code knows, or that the file does not say.
     """
+    if "guessed" in node:
+        raise SignatureError("DSPy's files name none")
     fields = {}
     for name in node["order"]:
         saved = node["fields"][name]

@@ -10,7 +10,7 @@ from progkit.artifact import LoadReport
 from progkit.errors import ConfigurationError
 from progkit.example import Prediction
 from progkit.lm import LanguageModel, inspect_history, track_usage
-from progkit.program import state, tree
+from progkit.program import labels, state, tree
 from progkit.program.copying import copied
 
 if TYPE_CHECKING:
@@ -43,17 +43,27 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run ``forward``; with ``track_usage`` set, its prediction carries the usage of all calls made."""
-        if not runtime.current().track_usage:
-            return self.forward(*args, **kwargs)
-        with _Tracked() as tracked:
-            return tracked.done(self.forward(*args, **kwargs))
+        begun = labels.begin(self)
+        try:
+            if not runtime.current().track_usage:
+                return self.forward(*args, **kwargs)
+            with _Tracked() as tracked:
+                return tracked.done(self.forward(*args, **kwargs))
+        finally:
+            if begun:
+                labels.end()
 
     async def acall(self, *args: Any, **kwargs: Any) -> Any:
         """Like a call, without holding up the event loop."""
-        if not runtime.current().track_usage:
-            return await self._aforward(*args, **kwargs)
-        with _Tracked() as tracked:
-            return tracked.done(await self._aforward(*args, **kwargs))
+        begun = labels.begin(self)
+        try:
+            if not runtime.current().track_usage:
+                return await self._aforward(*args, **kwargs)
+            with _Tracked() as tracked:
+                return tracked.done(await self._aforward(*args, **kwargs))
+        finally:
+            if begun:
+                labels.end()
 
     async def _aforward(self, *args: Any, **kwargs: Any) -> Any:
         own = getattr(self, "aforward", None)
@@ -131,25 +141,28 @@ class Module:
     def load_state(
         self, learned: dict[str, Any], *, strict: bool = True, allow_endpoints: Sequence[str] = ()
     ) -> LoadReport:
-        """Apply what ``dump_state`` gave; like ``load``."""
-        return state.apply(self, state.as_document(learned), strict=strict, allow_endpoints=allow_endpoints)
+        """Apply what ``dump_state`` gave, or DSPy's; like ``load``."""
+        return state.apply(self, learned, strict=strict, allow_endpoints=allow_endpoints)
 
-    def save(self, path: str | os.PathLike[str], save_program: bool = False) -> "state.SaveReport":
+    def save(
+        self, path: str | os.PathLike[str], save_program: bool = False, *, format: str = "progkit"
+    ) -> "state.SaveReport":
         """Write the program's state to *path*, a ``.json`` file, whole or not at all.
 
         The same program gives the same bytes. The report lists what was not written: secrets, custom LMs.
+        format: ``"dspy"`` for a file that DSPy (2.6 to 3.4) loads into the same program of its own.
 
         Raises:
             UnsavableError: for a value that a state file cannot hold.
             ConfigurationError: for a *path* that is not ``.json``, or ``save_program=True``: this
                 version writes state files alone.
         """
-        return state.save(self, path, save_program)
+        return state.save(self, path, save_program, format)
 
     def load(
         self, path: str | os.PathLike[str], *, strict: bool = True, allow_endpoints: Sequence[str] = ()
     ) -> LoadReport:
-        """Apply the state file at *path* to the predictors of this program: all of it or nothing.
+        """Apply the state file at *path*, ours or DSPy's, to the predictors of this program: all of it or nothing.
 
         strict: any difference between file and program is an error that lists them all; without it,
         what fits is applied and the report tells the rest. allow_endpoints: hosts that a saved LM

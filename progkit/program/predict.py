@@ -20,16 +20,26 @@ class Predict(Module):
 
     A call takes the inputs and, by name, ``config`` (for this call, before the predictor's), ``lm``,
     ``demos`` and ``signature`` (instead of the predictor's); a name that the signature has as an input is
-    an input. ``config={"cache": False}`` neither reads nor writes the cache.
+    an input. ``layout`` is the DSPy version in whose layout its prompts are written, such as ``"3.0"``; None for
+    the adapter's own. ``config={"cache": False}`` neither reads nor writes the cache; a dict instead
+    says more: ``{"cache": {"max_age": 60, "ttl": 3600}}``, see ``caching.expiry.Controls``.
     """
 
-    own_state: ClassVar[frozenset[str]] = Module.own_state | {"signature", "demos", "config", "lm", "_plans"}
+    own_state: ClassVar[frozenset[str]] = Module.own_state | {
+        "signature",
+        "demos",
+        "config",
+        "lm",
+        "layout",
+        "_plans",
+    }
 
     def __init__(self, signature: str | type[Signature], **config: Any) -> None:
         self.signature: type[Signature] = signature_of(signature)
         self.demos: list[Example | Mapping[str, Any]] = []
         self.config: dict[str, Any] = config
         self.lm: LanguageModel | None = None
+        self.layout: str | None = None
         self._plans = Plans()
 
     def __call__(self, *args: Any, **kwargs: Any) -> Prediction:

@@ -5,22 +5,22 @@ says, compares it with the live program, and only then touches it: all of it or 
 """
 
 import os
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from progkit import artifact, schema
-from progkit.artifact import LoadReport
-from progkit.errors import ConfigurationError, StateMismatchError
-from progkit.program import learned
-from progkit.version import __version__
+from progkit.artifact import LoadReport, Received
+from progkit.errors import ConfigurationError, StateMismatchError, UnsavableError
+from progkit.program import learned, tree
 
 if TYPE_CHECKING:
     from progkit.program.module import Module
     from progkit.program.predict import Predict
 
 HERE = "the state given"
+FORMATS = ("progkit", "dspy")
+"""Whose files a program can be saved as."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,10 @@ class Captured:
     dropped: list[str]
 
 
-def capture(program: "Module") -> Captured:
+def capture(program: "Module", *, for_dspy: bool = False) -> Captured:
     """The state of *program* as a document of the current version.
+
+    for_dspy: values of content types as DSPy's files hold them.
 
     Raises:
         UnsavableError: for a value that a state file cannot hold.
@@ -53,75 +55,112 @@ def capture(program: "Module") -> Captured:
     dropped: list[str] = []
     predictors = {}
     for path, predictor in program.named_predictors():
-        predictors[path] = learned.of(predictor, path, dropped)
-    document = as_document({"predictors": predictors}, _class_path(program))
+        predictors[path] = learned.of(predictor, path, dropped, for_dspy=for_dspy)
+    document = as_document({"predictors": predictors}, _class_path(tree.inmost(program)))
     unknown = getattr(program, "_unknown", None)
     return Captured(schema.graft(document, unknown) if unknown else document, dropped)
 
 
 def as_document(state: dict[str, Any], program: str = "") -> dict[str, Any]:
     """*state* under the header of the current version."""
-    header = schema.header()
-    header["saved_with"] = {"progkit": __version__, "python": ".".join(platform.python_version_tuple()[:2])}
-    return {**header, "program": program, "state": state}
+    return {**schema.header(), "saved_with": schema.saved_with(), "program": program, "state": state}
 
 
-def save(program: "Module", path: str | os.PathLike[str], save_program: bool) -> SaveReport:
+def save(program: "Module", path: str | os.PathLike[str], save_program: bool, file_format: str) -> SaveReport:
     """Write the state of *program*; see ``Module.save``."""
+    if file_format not in FORMATS:
+        raise ConfigurationError(f"format is one of {', '.join(map(repr, FORMATS))}, not {file_format!r}")
     if save_program:
         raise ConfigurationError(
             "save_program=True: bundles are not in this version; save_program=False writes the state"
         )
     if not os.fspath(path).endswith(".json"):
         raise ConfigurationError(f"a state file's name ends in .json, {os.fspath(path)!r} does not")
-    captured = capture(program)
-    changed = artifact.write(path, captured.document)
-    return SaveReport(os.fspath(path), changed, captured.dropped)
+    captured = capture(program, for_dspy=file_format == "dspy")
+    if file_format == "progkit":
+        return SaveReport(os.fspath(path), artifact.write(path, captured.document), captured.dropped)
+    raw, dropped = artifact.export(_with_text_keys(program, captured.document))
+    return SaveReport(os.fspath(path), artifact.write_export(path, raw), captured.dropped + dropped)
+
+
+def _with_text_keys(program: "Module", document: dict[str, Any]) -> dict[str, Any]:
+    """*document* with every key of a dict as text in the paths of *program*.
+
+    Raises:
+        UnsavableError: if that makes one of two paths.
+    """
+    spelled = {own: path for (own, _), (path, _) in zip(tree.walk(program), tree.walk(program, str), strict=True)}
+    predictors: dict[str, Any] = {}
+    for own, node in document["state"]["predictors"].items():
+        path = spelled[own]
+        if path in predictors:
+            raise UnsavableError(own, "DSPy writes the key of a dict as text, and that of another part is the same")
+        predictors[path] = node
+    return {**document, "state": {**document["state"], "predictors": predictors}}
 
 
 def load(
     program: "Module", path: str | os.PathLike[str], *, strict: bool, allow_endpoints: Sequence[str]
 ) -> LoadReport:
     """Apply the file at *path*; see ``Module.load``."""
-    document = artifact.read(path)
-    return put(program, document, source=os.fspath(path), strict=strict, allow_endpoints=allow_endpoints)
+    received = artifact.receive(path)
+    return put(program, received, source=os.fspath(path), strict=strict, allow_endpoints=allow_endpoints)
 
 
-def apply(program: "Module", document: dict[str, Any], *, strict: bool, allow_endpoints: Sequence[str]) -> LoadReport:
-    """``put`` for a *document* that nobody has validated yet."""
-    return put(program, schema.migrate(document, HERE), source=HERE, strict=strict, allow_endpoints=allow_endpoints)
+def apply(program: "Module", state: dict[str, Any], *, strict: bool, allow_endpoints: Sequence[str]) -> LoadReport:
+    """``put`` for what ``dump_state`` gave, ours or DSPy's, which nobody has validated yet."""
+    received = artifact.accept(state, HERE) or Received(schema.migrate(as_document(state), HERE))
+    return put(program, received, source=HERE, strict=strict, allow_endpoints=allow_endpoints)
 
 
 def put(
     program: "Module",
-    document: dict[str, Any],
+    received: Received,
     *,
     source: str,
     strict: bool = True,
     allow_endpoints: Sequence[str] = (),
 ) -> LoadReport:
-    """Put the state of a valid current *document* into *program*: all that fits, or nothing. *document* is used up.
+    """Put the state that was *received* into *program*: all that fits, or nothing. Its document is used up.
 
     Raises:
         DocumentError: for a value that its field's type refuses.
         StateMismatchError: with *strict*, for any difference between document and program.
     """
-    known, unknown = schema.split_unknown(document)
+    known, unknown = schema.split_unknown(received.document)
     live = dict(program.named_predictors())
-    report = artifact.compare(known, {path: learned.describe(each.signature) for path, each in live.items()})
+    described = {path: learned.describe(each.signature) for path, each in live.items()}
+    known, notes = artifact.settle(known, described)
+    report = artifact.compare(known, described, {path for path, _ in program.named_sub_modules()})
+    report.dropped.extend(received.dropped)
+    report.notes.extend(received.notes + notes)
     if strict and not report.ok:
         raise StateMismatchError(source, report)
     saved: Mapping[str, Any] = known["state"]["predictors"]
+    origin = known.get("origin")
+    dspy = None if origin is None else origin.get("dspy", "")
     built = {
-        path: learned.build(saved[path], predictor.signature, learned.Origin(source, path, allow_endpoints), report)
+        path: learned.build(
+            saved[path], predictor.signature, learned.Origin(source, path, allow_endpoints, dspy), report
+        )
         for path, predictor in live.items()
         if path in saved
     }
     for path, new in built.items():
         _put(live[path], new)
         report.applied.append(path)
-    vars(program)["_unknown"] = unknown
+    vars(program)["_unknown"] = unknown + _kept(known["state"])
     return report
+
+
+def _kept(state: Mapping[str, Any]) -> list[tuple[schema.Path, Any]]:
+    """What of another library's a *state* holds, for the next save: places and values as in ``schema.graft``."""
+    kept: list[tuple[schema.Path, Any]] = [
+        (("state", "predictors", path, "kept"), node["kept"])
+        for path, node in state["predictors"].items()
+        if "kept" in node
+    ]
+    return kept + ([(("state", "others"), state["others"])] if "others" in state else [])
 
 
 def _put(predictor: "Predict", new: learned.Learned) -> None:
@@ -129,6 +168,7 @@ def _put(predictor: "Predict", new: learned.Learned) -> None:
     predictor.demos = [*new.demos]
     predictor.config = new.config
     predictor.lm = new.lm
+    predictor.layout = new.layout
 
 
 def _class_path(program: Any) -> str:

@@ -2,7 +2,8 @@
 
 A path is unambiguous: ``a.b`` is an attribute, ``a[0]`` an item of a list or tuple (or the key 0 of a
 dict), ``a["0"]`` a string key. The root is called ``self``. A part is an object whose class has
-``own_state``: the names of the attributes that are its state and so not looked into.
+``own_state``: the names of the attributes that are its state and so not looked into. A class may also
+name in ``seen_through`` the attribute that holds the part it stands for: that one has the same path.
 """
 
 import json
@@ -19,8 +20,17 @@ def is_part(value: Any) -> bool:
     return hasattr(type(value), "own_state")
 
 
-def walk(root: Any) -> Iterator[tuple[str, Any]]:
-    """Every part from *root* down with its path, parents first; the first path wins."""
+def inmost(part: Any) -> Any:
+    """The part that *part* stands for: itself, unless its class is seen through."""
+    clear = getattr(type(part), "seen_through", None)
+    return part if clear is None else inmost(vars(part)[clear])
+
+
+def walk(root: Any, key: Callable[[Any], Any] | None = None) -> Iterator[tuple[str, Any]]:
+    """Every part from *root* down with its path, parents first; the first path wins.
+
+    key: what stands in a path for the key of a dict: ``str`` for DSPy, which writes 7 as it writes "7".
+    """
     seen: set[int] = set()
     todo: list[tuple[str, Any]] = [("", root)]
     while todo:
@@ -30,7 +40,7 @@ def walk(root: Any) -> Iterator[tuple[str, Any]]:
         seen.add(id(value))
         if is_part(value):
             yield path or ROOT, value
-        todo.extend(reversed([(_join(path, step), child) for step, child, _ in _children(value)]))
+        todo.extend(reversed([(_join(path, step), child) for step, child, _ in _children(value, key)]))
 
 
 def rebuild(value: Any, replace: Callable[[str, Any], Any], path: str = "", done: dict[int, Any] | None = None) -> Any:
@@ -63,15 +73,22 @@ def _is_node(value: Any) -> bool:
     return isinstance(value, (list, tuple, dict)) or is_part(value)
 
 
-def _children(value: Any) -> list[tuple[str, Any, Put]]:
+def _children(value: Any, spell: Callable[[Any], Any] | None = None) -> list[tuple[str, Any, Put]]:
     """Step, child and how to replace it (in a tuple it cannot be)."""
     if isinstance(value, (list, tuple)):
         return [(f"[{index}]", child, _putter(value, index)) for index, child in enumerate(value)]
     if isinstance(value, dict):
-        return [(f"[{_literal(key)}]", child, _putter(value, key)) for key, child in value.items()]
+        keys = value if spell is None else map(spell, value)
+        items = zip(keys, value.items(), strict=True)
+        return [(f"[{_literal(said)}]", child, _putter(value, key)) for said, (key, child) in items]
     attributes = vars(value)
     hidden = type(value).own_state
-    return [(_attribute(n), child, _putter(attributes, n)) for n, child in attributes.items() if n not in hidden]
+    clear = getattr(type(value), "seen_through", None)
+    return [
+        ("" if n == clear else _attribute(n), child, _putter(attributes, n))
+        for n, child in attributes.items()
+        if n not in hidden
+    ]
 
 
 def _putter(store: Any, place: Any) -> Put:
