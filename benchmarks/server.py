@@ -6,11 +6,16 @@ It prints its port on the first line of its output, serves until its input close
 """
 
 import json
+import os
 import sys
 import threading
+import time
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+DELAY = float(os.environ.get("BENCH_DELAY", "0"))
+"""Seconds after which it answers."""
 
 QUEUES = ("billing", "shipping", "account", "bug", "other")
 
@@ -39,6 +44,7 @@ class Handler(BaseHTTPRequestHandler):
         with Handler.lock:
             Handler.asked += 1
             number = Handler.asked
+        time.sleep(DELAY)
         self._send(
             {
                 "id": f"chatcmpl-{number}",

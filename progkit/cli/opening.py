@@ -4,9 +4,10 @@ import argparse
 import sys
 from importlib import import_module
 
+from progkit import artifact
 from progkit.errors import ConfigurationError
 from progkit.lm import LM
-from progkit.program import Module, load
+from progkit.program import ChainOfThought, Module, Predict, load
 from progkit.runtime import configure
 
 
@@ -17,19 +18,35 @@ def open_program(options: argparse.Namespace) -> Module:
         ProgramNeededError: if the file does not suffice and no class is named.
         ConfigurationError: for a class that cannot be had.
     """
-    if options.lm:
-        endpoint = {"api_base": options.api_base} if options.api_base else {}
-        configure(lm=LM(options.lm, **endpoint))
+    use_lm(options)
     if not options.program:
         return load(options.file, allow_endpoints=options.allow_endpoint)
-    program = _made(options.program)
+    program = made(options.program, options.file)
     report = program.load(options.file, strict=not options.no_strict, allow_endpoints=options.allow_endpoint)
-    if not report.ok or report.dropped:
+    if not report.ok or report.dropped or report.notes:
         print(report, file=sys.stderr)
     return program
 
 
-def _made(name: str) -> Module:
+def use_lm(options: argparse.Namespace) -> None:
+    """Put ``--lm`` in force, if it is given."""
+    if options.lm:
+        endpoint = {"api_base": options.api_base} if options.api_base else {}
+        configure(lm=LM(options.lm, **endpoint))
+
+
+def made(name: str, path: str) -> Module:
+    """A new program: of the class ``MODULE:CLASS``, or the predictor of a signature, ``"question -> answer"``.
+
+    path: the file that it is for; a predictor that stands in it as a ChainOfThought's becomes one.
+
+    Raises:
+        ConfigurationError: for a class that cannot be had.
+        SignatureError: for a signature that makes no sense.
+    """
+    if "->" in name:
+        is_chain = list(artifact.read(path)["state"]["predictors"]) == ["predict"]
+        return ChainOfThought(name) if is_chain else Predict(name)
     module_name, _, class_name = name.partition(":")
     if not class_name:
         raise ConfigurationError(
