@@ -81,7 +81,7 @@ def test_a_key_that_is_there_twice_is_never_passed_over(value: Any, key: str) ->
         (b"[1, x]", "line 1, column 5", "not JSON: Expecting value"),
         (b'{"a": "b}', "line 1, column 7", "not JSON: Unterminated string starting at"),
         (b"{'a': 1}", "line 1, column 2", "not JSON: Expecting property name enclosed in double quotes"),
-        (b"\x80\x04\x95\x10", "line 1, column 1", "is not UTF-8 text"),
+        (b"\x80\x04\x95\x10", "line 1, column 1", "is a pickle, which runs code when it is read"),
         (b"{\n<<<<<<< HEAD\n}", "line 2, column 1", "an unresolved merge conflict"),
     ],
     ids=lambda each: str(each)[:30],

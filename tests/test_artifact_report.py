@@ -98,6 +98,7 @@ def test_a_report_is_plain_data_too() -> None:
         "renamed": [],
         "fields": {},
         "dropped": ["a.lm.api_key: a secret"],
+        "notes": [],
         "applied": ["a", "b"],
     }
     assert str(report) == "not taken over: a.lm.api_key: a secret\napplied: a, b"
@@ -119,7 +120,7 @@ def test_a_report_is_plain_data_too() -> None:
         ({"extra_body": {"user": 1, "api_key": KEY}}, {"extra_body": {"user": 1}}, ["extra_body.api_key: a secret"]),
         ({"extra_body": {"env": "BODY"}}, {"extra_body": {"env": "BODY"}}, []),
         ({"note": f"use {KEY}"}, {}, ["note: looks like a secret"]),
-        ({"stop": [{"x": ("Bearer abcdef123456",)}]}, {}, ["stop: looks like a secret"]),
+        ({"stop": [{"x": ("Bearer abcdef123456",)}, 1]}, {"stop": [{}, 1]}, ["stop[0].x: looks like a secret"]),
         (
             {"api_base": "https://ann:pass@llm.example.com:8080/v1?api-version=2"},
             {"api_base": "https://llm.example.com:8080/v1?api-version=2"},

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from progkit import schema
+from progkit.content import Content
 from progkit.errors import DocumentError
 
 MALFORMED: list[tuple[Any, str, str]] = [
@@ -49,3 +50,15 @@ def test_a_malformed_node_says_where_and_why(node: Any, where: str, reason: str)
 
     assert caught.value.where == where
     assert reason in caught.value.reason
+
+
+class Own(Content):
+    """A content type that is no model."""
+
+
+@pytest.mark.parametrize("annotation", [str, Own])
+def test_parts_of_a_message_stay_plain_where_nothing_can_hold_them(annotation: Any) -> None:
+    """What stands in for a content type is looked for beside the live one."""
+    node = {"$model": "Blocks", "value": {"blocks": []}}
+
+    assert schema.decode_value(node, annotation, restore=lambda _, plain: plain) == {"blocks": []}

@@ -4,28 +4,40 @@ A document is plain data (dict, list, str, int, float, bool, None) in the shape 
 """
 
 from progkit.artifact.comparing import compare
+from progkit.artifact.differences import Change, differences
+from progkit.artifact.dspy.exporting import export
+from progkit.artifact.dspy.matching import settle
 from progkit.artifact.encoding import canonical, demo_id, demo_ids, encode
-from progkit.artifact.reading import read
+from progkit.artifact.reading import Received, accept, read, receive
 from progkit.artifact.report import FieldChanges, LoadReport
-from progkit.artifact.scrubbing import scrub
+from progkit.artifact.scrubbing import confine, scrub
 from progkit.artifact.values import encode_value, encode_values
-from progkit.artifact.writing import write
+from progkit.artifact.writing import write, write_export
 from progkit.schema import decode_demos, decode_value, decode_values
 
 __all__ = [
+    "Change",
     "FieldChanges",
     "LoadReport",
+    "Received",
+    "accept",
     "canonical",
     "compare",
+    "confine",
     "decode_demos",
     "decode_value",
     "decode_values",
     "demo_id",
     "demo_ids",
+    "differences",
     "encode",
     "encode_value",
     "encode_values",
+    "export",
     "read",
+    "receive",
     "scrub",
+    "settle",
     "write",
+    "write_export",
 ]

@@ -1,20 +1,27 @@
 """A document held against a live program: by names, as sets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from progkit.artifact.report import FieldChanges, LoadReport
+from progkit.schema import decode_value
+from progkit.schema.dspy import ROOT
 
 
-def compare(document: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) -> LoadReport:
+def compare(
+    document: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]], parts: Collection[str] = ()
+) -> LoadReport:
     """Every difference between a current-version *document* and a program.
 
-    live: the program's predictors by path, each signature described as in a document.
+    live: the program's predictors by path, each signature described as in a document. parts: paths of all its
+    modules: source code that DSPy saved is missed where there is none.
     """
     saved = {name: each["signature"] for name, each in document["state"]["predictors"].items()}
     missing = [name for name in live if name not in saved]
     extra = [name for name in saved if name not in live]
+    others = document["state"].get("others", {})
+    extra += [name for name, node in others.items() if (name not in parts or name == ROOT) and _is_code(node)]
     fields = {name: _field_changes(saved[name], live[name]) for name in live if name in saved}
     return LoadReport(
         missing,
@@ -22,6 +29,12 @@ def compare(document: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]]) 
         _renamed(extra, missing),
         {name: changes for name, changes in fields.items() if changes != FieldChanges()},
     )
+
+
+def _is_code(node: Any) -> bool:
+    """Whether another library's part is source code (a Flex of DSPy's)."""
+    value = decode_value(node)
+    return isinstance(value, dict) and "module_src" in value
 
 
 def _field_changes(saved: Mapping[str, Any], live: Mapping[str, Any]) -> FieldChanges:
@@ -34,8 +47,8 @@ def _field_changes(saved: Mapping[str, Any], live: Mapping[str, Any]) -> FieldCh
         added,
         removed,
         _renamed(removed, added),
-        [(name, old, new) for name, old, new in types if old != new],
-        [name for name in both if before[name]["role"] != after[name]["role"]],
+        [(name, old, new) for name, old, new in types if old != new and old],
+        [name for name in both if before[name]["role"] not in ("", after[name]["role"])],
         both != [name for name in saved["order"] if name in after],
     )
 

@@ -29,8 +29,23 @@ def decode(data: bytes, source: str) -> Any:
     Raises:
         DocumentError: with line and column, and the reason.
     """
+    document, fault = decode_loosely(data, source)
+    if fault is not None:
+        raise fault
+    return document
+
+
+def decode_loosely(data: bytes, source: str) -> tuple[Any, DocumentError | None]:
+    """The JSON document *data*, NaN and Infinity in it as floats; and the error of the first of them, if any.
+
+    Raises:
+        DocumentError: for everything else that ``decode`` refuses.
+    """
     document = proven(data, msgspec.json.decode)
-    return _Strict(_text(data, source), source).document() if document is None else document
+    if document is not None:
+        return document, None
+    strict = _Strict(_text(data, source), source)
+    return strict.document(), strict.not_finite
 
 
 def proven(data: bytes, read: Callable[[bytes], Any]) -> Any:
@@ -54,6 +69,9 @@ def _text(data: bytes, source: str) -> str:
     """*data* as text."""
     if not data.strip():
         raise DocumentError(source, "", "is empty")
+    if data.startswith(b"\x80"):
+        hint = "Save it as .json with the library that wrote it"
+        raise DocumentError(source, "line 1, column 1", "is a pickle, which runs code when it is read", hint)
     if data.startswith(b"\xef\xbb\xbf"):
         raise DocumentError(source, "line 1, column 1", "begins with a byte order mark", "Save it as UTF-8 without one")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
@@ -78,6 +96,8 @@ class _Strict:
         self.source = source
         self.around: list[set[str] | None] = []
         """The containers around the current token: the keys so far of an object, None for an array."""
+        self.not_finite: DocumentError | None = None
+        """The error of the first NaN or Infinity, which Python's own reader lets pass."""
 
     def document(self) -> Any:
         """The document."""
@@ -124,7 +144,8 @@ class _Strict:
     def number(self, token: str, start: int) -> None:
         """Refuse what is too large, or not a number to JSON."""
         if token.lstrip("-") in ("NaN", "Infinity"):
-            self.fail(start, f"{token} is not JSON")
+            self.not_finite = self.not_finite or self.error(start, f"{token} is not JSON")
+            return
         if token.lstrip("-").isdecimal():
             if len(token) > MAX_DIGITS:
                 self.fail(start, f"an integer of more than {MAX_DIGITS} digits")
@@ -137,4 +158,8 @@ class _Strict:
 
     def fail(self, position: int, reason: str) -> NoReturn:
         """Raise the error of a place in the text."""
-        raise DocumentError(self.source, _place(self.text, position), reason)
+        raise self.error(position, reason)
+
+    def error(self, position: int, reason: str) -> DocumentError:
+        """The error of a place in the text."""
+        return DocumentError(self.source, _place(self.text, position), reason)

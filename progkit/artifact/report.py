@@ -45,7 +45,8 @@ class LoadReport:
 
     missing: predictors that the program has and the document has not. extra: the reverse. renamed: extra to
     missing, where the names are alike. fields: by predictor, of those in both. dropped: ``where: what``, the
-    secrets and endpoints that were not taken over. applied: predictors that were changed.
+    secrets and endpoints that were not taken over. notes: what else there is to know. applied: predictors that were
+    changed.
     """
 
     missing: list[str] = field(default_factory=list)
@@ -53,6 +54,7 @@ class LoadReport:
     renamed: list[tuple[str, str]] = field(default_factory=list)
     fields: dict[str, FieldChanges] = field(default_factory=dict)
     dropped: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
 
     @property
@@ -79,5 +81,6 @@ class LoadReport:
         for name, changes in self.fields.items():
             yield from (f"{name}: {line}" for line in changes.lines())
         yield from (f"not taken over: {each}" for each in self.dropped)
+        yield from self.notes
         if self.applied:
             yield f"applied: {', '.join(self.applied)}"

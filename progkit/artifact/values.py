@@ -65,6 +65,8 @@ def _encode(value: Any, where: str, path: Path, room: int) -> Any:
         return _CONTAINERS[kind](value, where, path, room)
     if isinstance(value, Enum):
         return _encode_enum(value, where, path, room)
+    if getattr(kind, "is_saved_as_text", False):
+        return _encode_text(str(value), where, path)
     if model_fields(kind) is not None:
         return _encode_model(value, where, path, room)
     plain = next((each for each in _PLAIN if isinstance(value, each)), None)

@@ -14,6 +14,7 @@ from typing import Any
 
 from progkit import schema
 from progkit.artifact.decoding import decode
+from progkit.artifact.dspy import exporting
 from progkit.artifact.encoding import canonical, encode, indented
 from progkit.artifact.reading import read_bytes
 from progkit.errors import DocumentError
@@ -35,13 +36,24 @@ def write(path: str | os.PathLike[str], document: dict[str, Any]) -> bool:
         OSError: from the system; the old file is still there, or the new one is.
     """
     data = encode(document)
-    target = os.path.realpath(path)
-    if os.path.islink(target):
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
-    if os.path.isdir(target):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    target = _target(path)
     if _says_the_same(target, document, data):
         return False
+    replace(target, data)
+    return True
+
+
+def write_export(path: str | os.PathLike[str], raw: dict[str, Any]) -> bool:
+    """Put *raw*, what ``export`` made for DSPy, into the file at *path*; whether that changed the file.
+
+    Raises:
+        OSError: from the system; the old file is still there, or the new one is.
+    """
+    data = exporting.encode(raw)
+    target = _target(path)
+    with suppress(DocumentError):
+        if read_bytes(target) == data:
+            return False
     replace(target, data)
     return True
 
@@ -75,6 +87,16 @@ def sweep(directory: str, name: str) -> None:
         with suppress(FileNotFoundError):  # another saver may sweep, too
             if is_ours and time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE:
                 os.unlink(entry.path)
+
+
+def _target(path: str | os.PathLike[str]) -> str:
+    """The file to replace at *path*, a link followed."""
+    target = os.path.realpath(path)
+    if os.path.islink(target):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+    if os.path.isdir(target):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    return target
 
 
 def _says_the_same(target: str, document: dict[str, Any], data: bytes) -> bool:

@@ -3,10 +3,10 @@
 A version is one module, ``vX_Y``: its shape, its checks, and (from the second on) ``upgrade``, the
 pure step from the version before. To add one: the module, its line in ``head.VERSIONS`` and ``steps``, frozen files
 under ``fixtures/state/X.Y/``, and ``python -m progkit.schema > schemas/state-X.Y.json``. A version that was
-released is never edited: a test holds its hash.
+released is never edited: a test holds its hash. DSPy's files are another kind: ``dspy`` says what they look like.
 """
 
-from progkit.schema.head import CURRENT, FEATURES, STATE, VERSIONS, Version, detect, header, urn
+from progkit.schema.head import CURRENT, FEATURES, STATE, VERSIONS, Version, detect, header, saved_with, urn
 from progkit.schema.live import Restore
 from progkit.schema.nodes import decode_demos, decode_value, decode_values
 from progkit.schema.paths import Path, show
@@ -30,6 +30,7 @@ __all__ = [
     "json_schema",
     "migrate",
     "read_shaped",
+    "saved_with",
     "show",
     "split_unknown",
     "urn",

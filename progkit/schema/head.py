@@ -1,9 +1,10 @@
 """The head of a document: what kind it is, of which version, and whether this progkit may read it."""
 
+import platform
 from typing import Any, TypeAlias
 
 from progkit.errors import DocumentError, VersionError
-from progkit.schema import v1_0
+from progkit.schema import dspy, v1_0
 from progkit.version import __version__
 
 Version: TypeAlias = tuple[int, int]
@@ -34,8 +35,15 @@ def header() -> dict[str, Any]:
     }
 
 
+def saved_with() -> dict[str, str]:
+    """Who writes a document now."""
+    return {"progkit": __version__, "python": ".".join(platform.python_version_tuple()[:2])}
+
+
 def detect(document: Any, source: str = "document") -> tuple[str, Version]:
     """The kind of *document* and its version: ``("progkit.state", (1, 0))``; its body is not looked at.
+
+    ``("dspy.state", (3, 4))`` is a file of DSPy's, ``(0, 0)`` if it does not say of which.
 
     Raises:
         DocumentError: if it is no kind that this progkit reads.
@@ -43,8 +51,11 @@ def detect(document: Any, source: str = "document") -> tuple[str, Version]:
     """
     if not isinstance(document, dict):
         raise DocumentError(source, "", "is not a progkit document: it must be a JSON object")
+    if dspy.is_state(document):
+        return dspy.KIND, dspy.version_of(document)
     if "format" not in document:
-        raise DocumentError(source, "", *_foreign(document))
+        hint = f'A state file says "format": "{STATE}"'
+        raise DocumentError(source, "", "is not a progkit document: it has no 'format'", hint)
     if document["format"] != STATE:
         raise DocumentError(source, "format", f"{document['format']!r} is not {STATE!r}")
     version = _version(document, "version", source)
@@ -91,11 +102,3 @@ def _advice(document: dict[str, Any]) -> str:
     saved_with = document.get("saved_with")
     writer = saved_with.get("progkit") if isinstance(saved_with, dict) else None
     return f"It was saved with progkit {writer}: use that or a newer one" if isinstance(writer, str) else ""
-
-
-def _foreign(document: dict[str, Any]) -> tuple[str, str]:
-    """Reason and hint for a document that does not say what it is."""
-    parts = [document, *document.values()]
-    if any(isinstance(each, dict) and {"demos", "signature"} <= each.keys() for each in parts):
-        return "is a DSPy state file, which this version does not read yet", ""
-    return "is not a progkit document: it has no 'format'", f'A state file says "format": "{STATE}"'

@@ -6,7 +6,8 @@ from typing import Any, Protocol, TypeAlias
 
 from msgspec.json import Decoder
 
-from progkit.schema import v1_0
+from progkit.errors import DocumentError
+from progkit.schema import dspy, v1_0
 from progkit.schema.head import CURRENT, Version, detect, header
 from progkit.schema.paths import Path
 from progkit.schema.shape import require, strip_unknown
@@ -48,7 +49,7 @@ def validate(document: Any, source: str = "document") -> None:
         DocumentError: with the exact place and the reason.
         VersionError: if another progkit is needed.
     """
-    _, version = detect(document, source)
+    version = _version(document, source)
     if version > CURRENT:
         document, _ = split_unknown(document)
     module = _MODULES[min(version, CURRENT)]
@@ -75,7 +76,7 @@ def check(document: dict[str, Any], source: str) -> None:
         DocumentError: at the first place that does not.
         VersionError: if another progkit is needed.
     """
-    detect(document, source)
+    _version(document, source)
     _MODULES[CURRENT].check(document, source)
 
 
@@ -87,7 +88,7 @@ def migrate(document: Any, source: str = "document") -> dict[str, Any]:
         VersionError: if another progkit is needed.
     """
     validate(document, source)
-    _, version = detect(document, source)
+    version = _version(document, source)
     return climb(document, (step for step in _STEPS if step[0] > version), source)
 
 
@@ -105,7 +106,7 @@ def split_unknown(document: dict[str, Any]) -> tuple[dict[str, Any], list[tuple[
     Only of a newer minor is anything left out: its header, and the keys that it alone knows. In a path, a demo is
     named by its id.
     """
-    _, version = detect(document)
+    version = _version(document)
     if version <= CURRENT:
         return document, []
     ours = header()
@@ -134,6 +135,14 @@ def json_schema(version: Version = CURRENT) -> dict[str, Any]:
         KeyError: for a version that is none of VERSIONS.
     """
     return _MODULES[version].json_schema()
+
+
+def _version(document: Any, source: str = "document") -> Version:
+    """The version of *document*, which must be ours."""
+    kind, version = detect(document, source)
+    if kind == dspy.KIND:
+        raise DocumentError(source, "", "is a DSPy state file: artifact.read and load() take it in, here it is none")
+    return version
 
 
 def _step_into(parent: Any, step: str | int) -> Any:

@@ -25,9 +25,12 @@ _Pair: TypeAlias = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
 class Field(TypedDict):
-    """A field of a signature, ``constraints`` being one value: a dict by keyword (gt, max_length ...)."""
+    """A field of a signature, ``constraints`` being one value: a dict by keyword (gt, max_length ...).
 
-    role: Literal["input", "output"]
+    A ``role`` or ``type`` of "" is not known; so it is where ``guessed`` stands in the signature.
+    """
+
+    role: Literal["input", "output", ""]
     type: str
     desc: str
     prefix: str
@@ -36,12 +39,16 @@ class Field(TypedDict):
 
 
 class Signature(TypedDict):
-    """The contract of a call: its instructions as lines, its fields by name, their order apart."""
+    """The contract of a call: its instructions as lines, its fields by name, their order apart.
+
+    ``guessed``: the fields come from a file that does not name them, in this order; the names listed are guesses.
+    """
 
     name: str
     instructions: Annotated[list[str], Meta(min_length=1)]
     order: list[str]
     fields: dict[str, Field]
+    guessed: NotRequired[list[str]]
 
 
 class Demo(TypedDict):
@@ -53,18 +60,24 @@ class Demo(TypedDict):
 
 
 class Predictor(TypedDict):
-    """What one predictor has learned; ``config`` is its own settings, ``lm`` its own LM with at least a ``model``."""
+    """What one predictor has learned; ``config`` is its own settings, ``lm`` its own LM with at least a ``model``.
+
+    ``layout``: the layout that its prompts are in. ``kept``: what another library saved and progkit has no use for.
+    """
 
     config: dict[str, Node]
     lm: dict[str, Node] | None
     demos: list[Demo]
     signature: Signature
+    layout: NotRequired[str]
+    kept: NotRequired[dict[str, Node]]
 
 
 class State(TypedDict):
-    """The predictors of a program by their path in it."""
+    """The predictors of a program by their path in it; ``others`` are parts of another library, kept as data."""
 
     predictors: dict[str, Predictor]
+    others: NotRequired[dict[str, Node]]
 
 
 class SavedWith(TypedDict):
@@ -84,10 +97,11 @@ Document = TypedDict(  # by call, as "$schema" is no name
         "requires": Annotated[list[str], Meta(max_length=0)],
         "saved_with": SavedWith,
         "program": str,
+        "origin": NotRequired[dict[str, str]],
         "state": State,
     },
 )
-"""What a program has learned, as plain data."""
+"""What a program has learned, as plain data; ``origin`` has the versions of what saved it first, if not progkit."""
 
 
 def json_schema() -> dict[str, Any]:
@@ -104,6 +118,8 @@ def check(document: dict[str, Any], source: str) -> None:
     """
     if document["min_reader"] != list(VERSION):
         raise DocumentError(source, "min_reader", f"must be {list(VERSION)} in this version")
+    for name, node in document["state"].get("others", {}).items():
+        decode_value(node, where=show(("state", "others", name)), source=source)
     for name, predictor in document["state"]["predictors"].items():
         path: Path = ("state", "predictors", name)
         for place, node in _nodes(predictor):
@@ -119,7 +135,11 @@ def _faults(predictor: dict[str, Any]) -> Iterator[tuple[Path, str]]:
         yield ("signature", "instructions"), "a line holds a line break"
     if sorted(signature["order"]) != sorted(signature["fields"]):
         yield ("signature", "order"), "must name every field exactly once"
+    if not set(signature.get("guessed", ())) <= signature["fields"].keys():
+        yield ("signature", "guessed"), "must name fields"
     for name, field in signature["fields"].items():
+        if "guessed" not in signature and not (field["role"] and field["type"]):
+            yield ("signature", "fields", name), "must have a role and a type"
         if not isinstance(decode_value(field["constraints"]), dict):
             yield ("signature", "fields", name, "constraints"), "must be a dict"
     if lm is not None and not isinstance(lm.get("model"), str):
@@ -144,8 +164,8 @@ def _nodes(predictor: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
     if not all_as_is(predictor["demos"]):
         for index, demo in enumerate(predictor["demos"]):
             yield from ((("demos", index, "values", name), node) for name, node in demo["values"].items())
-    for part in ("config", "lm"):
-        for name, node in (predictor[part] or {}).items():
+    for part in ("config", "lm", "kept"):
+        for name, node in (predictor.get(part) or {}).items():
             yield (part, name), node
     for name, field in predictor["signature"]["fields"].items():
         for part in ("constraints", "default"):

@@ -1,0 +1,5 @@
+"""DSPy's state files as documents of ours, and back.
+
+DSPy saves fields by position and without names; what the file tells of them all the same is recovered
+(``names``), and held against the program's own signature when there is one (``matching``).
+"""
