@@ -283,14 +283,16 @@ def main() -> None:
     pythons["langchain"] = os.environ.get("BENCH_LANGCHAIN_PYTHON") or langchain_python()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:
         bench = Bench(pythons, Path(home), options.quick)
-        found = hits(bench, options.rounds or (1 if options.quick else 5))
+        rounds = options.rounds or (1 if options.quick else 5)
+        found = hits(bench, rounds)
         found |= throughput(bench) | many(bench) | stampede(bench)
     targets = dict(judged(found))
     if options.json:
         print(json.dumps({"figures": found, "targets": targets}, indent=1))
         return
     print(*tables(found), sep="\n")
-    print("\nTargets:")
+    system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
+    print(f"\nDSPy {run.DSPY}, {system}; hits: medians of {rounds} rounds in turns.\n\nTargets:")
     for name, met in targets.items():
         print(f"- {name}: {'not measured' if met is None else 'met' if met else 'NOT MET'}")
 

@@ -5,7 +5,7 @@ import os
 import pytest
 from caches import ANSWER
 
-from progkit.caching import Cache, MemoryTier, collect, top, verify
+from progkit.caching import Cache, DiskTier, EncryptedTier, MemoryTier, collect, top, verify
 from progkit.caching.codec import encode
 from progkit.caching.listing import entries, rows
 from progkit.errors import CacheError
@@ -106,6 +106,23 @@ class TestSweep:
         assert (report.files, report.freed, report.removed) == (2, 8, 0)
         assert "2 files removed" in str(report)
         cache.close()
+
+    def test_what_others_have_encrypted_stays(self, tmp_path):
+        """It is sealed to whoever has not its key, and not for him to take out."""
+        disk = DiskTier(tmp_path)
+        keys = {"a": b"k" * 32}
+        mine = Cache(tiers=[EncryptedTier(disk, keys)], namespace="mine")
+        other = Cache(tiers=[EncryptedTier(disk, keys)], namespace="other")
+        for cache in (mine, other):
+            cache.put(cache.namespace, ANSWER)
+        mine.invalidate("x")
+
+        assert collect(mine).tiers == {"disk": {"sound": 1, "sealed": 1}}
+        assert collect(Cache(tiers=[disk])).tiers == {"disk": {"sound": 0, "sealed": 4}}
+        assert (collect(mine).removed, verify(mine).ok) == (0, True)
+        assert [entry.key for entry, _ in entries(mine)] == ["mine"]
+        assert other.get("other") == ANSWER
+        mine.close()
 
     def test_not_every_trouble_is_told(self):
         """The first are enough."""

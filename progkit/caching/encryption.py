@@ -29,7 +29,9 @@ AGAIN = 60.0
 Keys: TypeAlias = Mapping[str, bytes | str] | Callable[[], Mapping[str, bytes | str]]
 """Keys by their ids, 32 bytes each or the base64 of them; the first one encrypts, all of them decrypt."""
 
-_MAGIC = b"\x00E1"
+MAGIC = b"\x00E1"
+"""How an entry begins that is encrypted."""
+
 _NONCE = 12
 _INFO = b"progkit.cache.1\x00"
 
@@ -138,10 +140,10 @@ class EncryptedTier(Tier):
         """A child goes on with what it inherited."""
 
     def _opened(self, key: str, entry: bytes) -> bytes:
-        nonce = len(_MAGIC) + 1 + entry[len(_MAGIC)] if len(entry) > len(_MAGIC) else 0
-        if not entry.startswith(_MAGIC) or len(entry) < nonce + _NONCE:
+        nonce = len(MAGIC) + 1 + entry[len(MAGIC)] if len(entry) > len(MAGIC) else 0
+        if not entry.startswith(MAGIC) or len(entry) < nonce + _NONCE:
             raise EntryError("an entry that is not encrypted")
-        head, name = entry[:nonce], entry[len(_MAGIC) + 1 : nonce].decode(errors="replace")
+        head, name = entry[:nonce], entry[len(MAGIC) + 1 : nonce].decode(errors="replace")
         cipher = self._ciphers.get(name) or self._asked_again().get(name)
         if cipher is None:
             raise EntryError(f"an entry encrypted by a key that is not known, {name!r}")
@@ -193,7 +195,7 @@ class _Cipher:
 
 def _head(name: str) -> bytes:
     encoded = name.encode()
-    return _MAGIC + bytes([len(encoded)]) + encoded
+    return MAGIC + bytes([len(encoded)]) + encoded
 
 
 def _binary(name: str, key: bytes | str) -> bytes:

@@ -17,7 +17,7 @@ BATCH = 500
 """Keys read in one go, from a tier that can (``get_many``)."""
 
 SPOILT = b""
-"""In the place of an entry that its tier cannot read, encrypted under a key that is not at hand for instance."""
+"""In the place of an entry that its tier does not open."""
 
 By: TypeAlias = Literal["model", "source", "program", "version", "tag", "entry"]
 Sort: TypeAlias = Literal["entries", "bytes", "tokens", "cost"]

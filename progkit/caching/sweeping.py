@@ -9,7 +9,8 @@ from typing import Any
 
 from progkit.caching.cache import Cache
 from progkit.caching.codec import open_entry
-from progkit.caching.listing import rows
+from progkit.caching.encryption import MAGIC
+from progkit.caching.listing import SPOILT, rows
 from progkit.caching.tags import PREFIX
 from progkit.caching.tiers import Tier
 from progkit.errors import CacheError, EntryError
@@ -23,10 +24,11 @@ FORGOTTEN = 86_400.0
 
 @dataclass(slots=True)
 class Swept:
-    """What was found, by tier: how many entries are ``sound``, ``expired``, ``invalidated``, ``unreadable``.
+    """What was found in each tier: how many entries are ``sound``, ``expired``, ``invalidated``, ``unreadable``.
 
-    ``failed`` is 1 for a tier that could not be read. removed, files: entries and files taken out; freed: their bytes.
-    troubles: the first of them, ``tier, key: reason``.
+    ``sealed`` ones are encrypted, and not by a key at hand: whether they are sound, their owner knows. ``failed`` is 1
+    for a tier that could not be read. removed, files: entries and files taken out; freed: their bytes. troubles: the
+    first of them, ``tier, key: reason``.
     """
 
     tiers: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -104,6 +106,9 @@ def _sweep(cache: Cache, unwanted: tuple[str, ...], now: Callable[[], float]) ->
 def _states(cache: Cache, tier: Tier, now: float) -> Iterator[tuple[str, int, str, str]]:
     """Key, size, state and, of what is in trouble, the reason."""
     for key, value in rows(tier):
+        if value == SPOILT or value.startswith(MAGIC):
+            yield key, len(value), "sealed", ""
+            continue
         try:
             entry = open_entry(key, value)
         except EntryError as error:
