@@ -9,6 +9,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from progkit.lazy import lazily
 from progkit.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -93,17 +94,8 @@ _ROOMS = {
     "signature": ("InputField", "OutputField", "Signature"),
     "warmup": ("WarmReport", "warm"),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
-
-__all__ = sorted([*_ROOM_OF, "cache"])
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module 'progkit' has no attribute {name!r}")
-    value = getattr(import_module(f"progkit.{_ROOM_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__all__ = sorted([*(name for names in _ROOMS.values() for name in names), "cache"])
+__getattr__ = lazily(__name__, _ROOMS)
 
 
 def __dir__() -> list[str]:

@@ -4,6 +4,7 @@
 imported by the tests that want them, as are the contracts in ``contracts/``.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,8 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name in before:
         if name.startswith(OURS) or name.endswith(KEYS):
             del os.environ[name]
+    # Whoever configures logging (the import contracts' checker does) disables the loggers that are there already.
+    logging.getLogger("progkit").disabled = False
     directory = tmp_path_factory.mktemp("own-world")
     os.environ["PROGKIT_CACHE_DIR"] = str(directory / "cache")
     settings = runtime._process.settings

@@ -10,7 +10,7 @@ from scripted import ScriptedLM
 
 from progkit import Predict, configure_cache, context, warm
 from progkit.caching import Cache, DiskTier, MemoryTier, Redactor
-from progkit.caching.redaction import redacted_request, redacted_response
+from progkit.caching.redacting import redacted_request, redacted_response
 from progkit.errors import ConfigurationError
 from progkit.lm.request import Prefix, Request
 from progkit.lm.response import Completion, Response

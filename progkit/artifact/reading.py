@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from progkit import schema
+from progkit.artifact import dspy as foreign
 from progkit.artifact.decoding import decode_loosely, proven
-from progkit.artifact.dspy.adopting import adopt
 from progkit.errors import DocumentError
 from progkit.schema import dspy
 
@@ -57,7 +57,7 @@ def accept(raw: Any, source: str) -> Received | None:
     Raises:
         DocumentError: for a part of it that is not what DSPy 2.6 to 3.4 write.
     """
-    return Received(*adopt(raw, source), dspy.KIND) if dspy.is_state(raw) else None
+    return Received(*foreign.adopt(raw, source), dspy.KIND) if dspy.is_state(raw) else None
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:

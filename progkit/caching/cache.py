@@ -21,7 +21,7 @@ from progkit.caching.key import cache_key
 from progkit.caching.limits import not_negative, usual_tiers
 from progkit.caching.memory import MemoryTier
 from progkit.caching.passage import Passage, gates
-from progkit.caching.redaction import Redact, redacted_request, redacted_response
+from progkit.caching.redacting import Redact, redacted_request, redacted_response
 from progkit.caching.refreshing import Refreshes
 from progkit.caching.stack import Stack
 from progkit.caching.tiers import Tier, innermost, within

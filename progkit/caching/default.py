@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from progkit import runtime
 from progkit.caching.cache import Cache
-from progkit.caching.redaction import Redact
+from progkit.caching.redacting import Redact
 from progkit.caching.tiers import Tier
 
 _made: dict[str, Cache] = {}

@@ -1,6 +1,6 @@
 """The head of a document: what kind it is, of which version, and whether this progkit may read it."""
 
-import platform
+import sys
 from typing import Any, TypeAlias
 
 from progkit.errors import DocumentError, VersionError
@@ -37,7 +37,7 @@ def header() -> dict[str, Any]:
 
 def saved_with() -> dict[str, str]:
     """Who writes a document now."""
-    return {"progkit": __version__, "python": ".".join(platform.python_version_tuple()[:2])}
+    return {"progkit": __version__, "python": ".".join(map(str, sys.version_info[:2]))}
 
 
 def detect(document: Any, source: str = "document") -> tuple[str, Version]:
