@@ -207,9 +207,11 @@ class Prediction(Example):
     def answered(cls, completions: Sequence[dict[str, Any]], responses: Sequence[Any]) -> "Prediction":
         """The prediction that *responses* (``progkit.Response``) were parsed into, one dict for each completion."""
         new = cls.__new__(cls)
-        new._set(completions[0], None)
-        new._reset()
-        object.__setattr__(new, "_responses", responses)
+        _put_values(new, completions[0])
+        _put_input_keys(new, None)
+        _put_completions(new, ())
+        _put_usage(new, None)
+        _put_responses(new, responses)
         if len(completions) > 1:
             object.__setattr__(new, "_completions", tuple(cls(each) for each in completions))
         return new
@@ -264,3 +266,8 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "model_dump"):
         return value.model_dump(mode="json")
     return value
+
+
+_put_completions = Prediction._completions.__set__  # type: ignore[attr-defined, misc]
+_put_responses = Prediction._responses.__set__  # type: ignore[attr-defined, misc]
+_put_usage = Prediction._usage.__set__  # type: ignore[union-attr, misc]

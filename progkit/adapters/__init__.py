@@ -8,7 +8,7 @@ from progkit.adapters.draft import fields_text
 from progkit.adapters.json_adapter import JSONAdapter
 from progkit.adapters.layouts import LAYOUTS, NEWEST, Layout, layout_named, layout_of
 from progkit.adapters.messages import is_complete
-from progkit.adapters.native import native_of, read_completion, write_completion
+from progkit.adapters.native import is_plain, native_of, read_completion, write_completion
 from progkit.adapters.protocol import Adapter
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Layout",
     "fields_text",
     "is_complete",
+    "is_plain",
     "layout_named",
     "layout_of",
     "native_of",

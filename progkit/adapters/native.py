@@ -130,6 +130,11 @@ class Native:
         )
 
 
+def is_plain(signature: type[Signature]) -> bool:
+    """Whether *signature* has no field that a provider could see to: every reply is read by the adapter."""
+    return _fields(signature) is None
+
+
 def native_of(adapter: Adapter, signature: type[Signature], params: Mapping[str, Any]) -> Native | None:
     """What the provider sees to when *adapter* makes a request of *params* of *signature*; None for nothing.
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 from progkit.lm.request import Request
@@ -18,7 +19,7 @@ LIMIT_PER_LM = 100
 """Entries kept by an ``LM``."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Entry:
     """A request, without its credentials, and its reply. at: when, in seconds since the epoch."""
 
@@ -87,7 +88,12 @@ def _block(block: Mapping[str, Any]) -> str:
     return str(block["text"]) if "text" in block else f"<{block.get('type', 'block')}>"
 
 
+@lru_cache(maxsize=256)
+def _has_secrets(names: tuple[str, ...]) -> bool:
+    return any(map(is_secret, names))
+
+
 def _without_secrets(request: Request) -> Request:
-    if not any(map(is_secret, request.params)):
+    if not _has_secrets(tuple(request.params)):
         return request
     return Request(request.prefix, request.tail, {n: v for n, v in request.params.items() if not is_secret(n)})

@@ -245,5 +245,8 @@ def _keep(ask: "Ask", response: Response) -> None:
 
 
 def _read(ask: "Ask", adapter: Adapter, response: Response) -> Prediction:
-    said = [read_completion(adapter, ask.signature, ask.params, each) for each in response.completions]
+    if ask.is_plain:
+        said = [adapter.parse(ask.signature, each.text or "") for each in response.completions]
+    else:
+        said = [read_completion(adapter, ask.signature, ask.params, each) for each in response.completions]
     return Prediction.answered(said, (response,))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from progkit.adapters import Adapter, ChatAdapter, native_of
+from progkit.adapters import Adapter, ChatAdapter, is_plain, native_of
 from progkit.caching import Cache, current_cache
 from progkit.caching.expiry import Controls, controls_of
 from progkit.errors import InputError, NoLMError
@@ -26,7 +26,8 @@ NO_CONTROLS = Controls()
 class Ask:
     """A call of *predict* as it will be asked under the settings in force: bound, not yet sent."""
 
-    __slots__ = ("adapter", "cache", "controls", "demos", "inputs", "lm", "params", "predict", "program") + (
+    __slots__ = ("adapter", "cache", "controls", "demos", "inputs", "is_plain", "lm", "params", "predict") + (
+        "program",
         "settings",
         "signature",
     )
@@ -43,6 +44,7 @@ class Ask:
         settings = current()
         self.predict = predict
         self.signature = predict.signature if signature is None else signature_of(signature)
+        self.is_plain = is_plain(self.signature)
         self.demos = predict.demos if demos is None else demos
         self.inputs = _bound(predict, self.signature, inputs)
         asked = lm or predict.lm or settings.lm
@@ -66,7 +68,7 @@ class Ask:
     def request(self, adapter: Adapter) -> Request:
         """The request that *adapter* makes of this call."""
         predict = self.predict
-        native = native_of(adapter, self.signature, self.params)
+        native = None if self.is_plain else native_of(adapter, self.signature, self.params)
         signature = self.signature if native is None else native.signature
         if self.demos is predict.demos and self.signature is predict.signature:
             plan = predict._plans.get(adapter, signature, self.demos)
