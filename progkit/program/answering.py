@@ -1,7 +1,8 @@
 """One call of a predictor: cache, LM, adapter, and the one fallback, in this order.
 
-The order stands in ``answer``, a generator: ``driving`` does what it yields. Of those who ask the same at once,
-in this process or another, one asks the LM (``_led``) and the others get what it got.
+First ``served`` looks into the cache. The rest of the order stands in ``answer``, a generator: ``driving`` does what
+it yields. Of those who ask the same at once, in this process or another, one asks the LM (``_led``) and the others
+get what it got.
 """
 
 from collections.abc import Generator
@@ -36,19 +37,21 @@ class Question:
         self.cache: Cache | None = None if key is None else ask.cache
 
 
-def answer(ask: "Ask", blocking: bool) -> Answering:
-    """Answer *ask* from the cache or by the LM; blocking: the thread is held up meanwhile.
+def served(question: Question) -> Prediction | None:
+    """The answer from the cache; one past its soft time is served, and asked for anew in the background."""
+    kept, cache = _kept(question), question.cache
+    if kept is not None and cache is not None and kept.get_lm_responses()[0].stale and question.ask.may_share:
+        _refresh(question, cache)
+    return kept
+
+
+def answer(question: Question, blocking: bool) -> Answering:
+    """Answer by the LM what the cache does not; blocking: the thread is held up meanwhile.
 
     A reply that the adapter cannot read is asked for again in the layout of the adapter's fallback,
     and what then comes is kept for both requests, so that the next call needs neither.
     """
-    question = Question(ask, ask.adapter)
-    kept = _kept(question)
-    cache = question.cache
-    if kept is not None:
-        if kept.get_lm_responses()[0].stale and cache is not None and ask.may_share:
-            _refresh(question, cache)
-        return kept
+    ask, cache = question.ask, question.cache
     if cache is None or not cache.coalesces or not ask.may_share:
         return (yield from _missed(question))
     seat = cache.flights.board(question.key, blocking)

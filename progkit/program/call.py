@@ -10,7 +10,7 @@ from progkit.errors import InputError, NoLMError
 from progkit.example import Prediction
 from progkit.lm import LanguageModel, Request
 from progkit.program import labels
-from progkit.program.answering import answer
+from progkit.program.answering import Question, answer, served
 from progkit.program.driving import adrive, drive
 from progkit.program.plan import Plan
 from progkit.runtime import current
@@ -103,12 +103,16 @@ class Ask:
 
 def run(ask: Ask) -> Prediction:
     """Answer *ask*, here and now."""
-    return drive(ask, answer(ask, blocking=True))
+    question = Question(ask, ask.adapter)
+    kept = served(question)
+    return drive(ask, answer(question, blocking=True)) if kept is None else kept
 
 
 async def arun(ask: Ask) -> Prediction:
     """Answer *ask* without holding up the event loop; an LM without ``acomplete`` runs in a worker thread."""
-    return await adrive(ask, answer(ask, blocking=False))
+    question = Question(ask, ask.adapter)
+    kept = served(question)
+    return await adrive(ask, answer(question, blocking=False)) if kept is None else kept
 
 
 def _laid(adapter: Adapter, layout: str | None) -> Adapter:

@@ -1,7 +1,7 @@
 """Predict: one call of an LM by a signature; the only part of a program with state."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from progkit.errors import InputError
 from progkit.example import Example, Prediction
@@ -42,8 +42,16 @@ class Predict(Module):
         self.layout: str | None = None
         self._plans = Plans()
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Prediction:
-        """Ask.
+    if TYPE_CHECKING:
+        # A module's own calls, which answer with a prediction here.
+        def __call__(self, *args: Any, **kwargs: Any) -> Prediction:
+            """Ask; raises what ``forward`` raises."""
+
+        async def acall(self, *args: Any, **kwargs: Any) -> Prediction:
+            """Ask, without holding up the event loop."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Prediction:
+        """Ask: what a call does.
 
         Raises:
             NoLMError: if no LM is in force.
@@ -52,16 +60,6 @@ class Predict(Module):
             AdapterParseError: if what it answers cannot be read.
             OfflineMissError: if the answer is not cached, and offline.
         """
-        answered: Prediction = super().__call__(*args, **kwargs)
-        return answered
-
-    async def acall(self, *args: Any, **kwargs: Any) -> Prediction:
-        """Ask, without holding up the event loop; raises what a call raises."""
-        answered: Prediction = await super().acall(*args, **kwargs)
-        return answered
-
-    def forward(self, *args: Any, **kwargs: Any) -> Prediction:
-        """Ask."""
         return call.run(self._asked(args, kwargs))
 
     async def aforward(self, *args: Any, **kwargs: Any) -> Prediction:
