@@ -13,7 +13,7 @@ import diskcache
 import pytest
 from contracts.tier import TierContract
 
-from progkit.caching import DiskTier, default_directory, shard
+from progkit.caching import DiskTier, default_directory, manifest, shard
 
 TOP = Path(__file__).parent.parent
 
@@ -270,3 +270,22 @@ class TestDiskTroubles:
         done = subprocess.run([sys.executable, "-c", script, tmp_path], cwd=TOP, capture_output=True, text=True)
 
         assert done.stdout == "sqlite3 True\nb'z'\n", done.stderr
+
+
+def test_readers_do_not_undo_what_a_writer_makes(tmp_path, monkeypatch):
+    """A reader that found no directory comes back after another thread has made it."""
+    tier = DiskTier(tmp_path / "cache")
+    look = manifest.shards_of
+
+    def slowly(folder):
+        found = look(folder)
+        if found is None:
+            monkeypatch.setattr(manifest, "shards_of", look)
+            tier.put("ab", b"kept")
+        return found
+
+    monkeypatch.setattr(manifest, "shards_of", slowly)
+
+    assert tier.get("ab") in (None, b"kept")
+    tier.put("cd", b"too")
+    assert (tier.get("ab"), tier.get("cd")) == (b"kept", b"too")

@@ -108,7 +108,10 @@ class DiskTier(Tier):
     def _there(self) -> tuple[Shard, ...]:
         """The shards; none if there is no directory yet."""
         if not self._shards:
-            self._lay_out(manifest.shards_of(self.directory / LAYOUT) or 0)
+            # Only what is there is laid out: another thread may be making it at this moment.
+            count = manifest.shards_of(self.directory / LAYOUT)
+            if count:
+                self._lay_out(count)
         return self._shards
 
     def _of(self, key: str) -> Shard:
@@ -116,7 +119,7 @@ class DiskTier(Tier):
 
     def _lay_out(self, count: int) -> None:
         if count != len(self._shards):
-            folder, part = self.directory / LAYOUT, self.size_limit_bytes // max(count, 1)
+            folder, part = self.directory / LAYOUT, self.size_limit_bytes // count
             shards = tuple(Shard(folder / f"{number:03}", part) for number in range(count))
             # Two threads may both come here; setdefault lets one of them stand.
             self._shards = self._layouts.setdefault(count, shards)
