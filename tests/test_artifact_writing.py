@@ -327,3 +327,13 @@ def test_the_head_is_that_of_the_current_version() -> None:
     rest = {"saved_with": {"progkit": "0.1.0", "python": "3.11"}, "program": "m:P", "state": {"predictors": {}}}
 
     schema.validate({**schema.header(), **rest})
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+    """A pipe or a device at the path stays what it is."""
+    os.mkfifo(tmp_path / "pipe.json")
+
+    with pytest.raises(OSError, match="is no regular file"):
+        writing.write(tmp_path / "pipe.json", artifact.read(Path(__file__).parent.parent / "progkit/cli/showcase.json"))
+
+    assert (tmp_path / "pipe.json").is_fifo()

@@ -2,6 +2,8 @@
 
 import io
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from caches import ANSWER
@@ -254,3 +256,25 @@ class TestFiles:
             export_cache(tmp_path / "x.jsonl", cache=memory(Broken()))
 
         assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("x.jsonl", "before")]
+
+
+def test_a_pipe_is_written_to_and_stays_one(tmp_path):
+    """What is no regular file is not replaced by one."""
+    os.mkfifo(tmp_path / "pipe")
+    with ThreadPoolExecutor(1) as pool:
+        reading = pool.submit((tmp_path / "pipe").read_bytes)
+        report = export_cache(tmp_path / "pipe", cache=Cache(tiers=[MemoryTier()]))
+
+        assert reading.result(10).startswith(b"{")
+    assert report.moved == 0
+    assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_link_is_followed(tmp_path):
+    """The file it leads to is the one written."""
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+
+    export_cache(tmp_path / "link", cache=Cache(tiers=[MemoryTier()]))
+
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "real").is_file()

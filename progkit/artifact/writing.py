@@ -96,6 +96,9 @@ def _target(path: str | os.PathLike[str]) -> str:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
     if os.path.isdir(target):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if os.path.exists(target) and not os.path.isfile(target):
+        # A device or a pipe would be replaced by a file.
+        raise OSError(errno.EINVAL, "is no regular file", os.fspath(path))
     return target
 
 

@@ -12,17 +12,21 @@ from progkit.caching.moving import Moved, export_entries, import_entries
 def export_cache(path: str | os.PathLike[str], tags: Collection[str] = (), cache: Cache | None = None) -> Moved:
     """Write the entries of the cache in force, or of *cache*, to *path*, JSON Lines, whole or not at all.
 
-    tags: only entries that bear one of them.
+    tags: only entries that bear one of them. A link is followed; a device or a pipe is written to as it is.
 
     Raises:
         CacheError: if a tier cannot be read.
         OSError: if the file cannot be written.
     """
-    aside = Path(f"{os.fspath(path)}.{os.getpid()}.part")
+    source, target = current_cache() if cache is None else cache, Path(path).resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as out:
+            return export_entries(source, out, tags)
+    aside = Path(f"{target}.{os.getpid()}.part")
     try:
         with aside.open("wb") as out:
-            report = export_entries(current_cache() if cache is None else cache, out, tags)
-        aside.replace(path)
+            report = export_entries(source, out, tags)
+        aside.replace(target)
     finally:
         aside.unlink(missing_ok=True)
     return report
