@@ -119,7 +119,7 @@ def test_a_file_loads_into_its_program(version: str, case: str) -> None:
 def test_a_loaded_program_sends_what_dspy_sent(version: str, case: str, path: str) -> None:
     """Byte for byte, in both layouts, but for what is in the table of deliberate differences."""
     program = program_of(version, case)
-    program.load(path_of(version, case), strict=False, allow_endpoints=["localhost"])
+    program.load(path_of(version, case), strict=False, allow_hosts=["localhost"])
     told = TOLD[version][case][path]
     predictor = dict(program.named_predictors())[own_path(program, path)]
 

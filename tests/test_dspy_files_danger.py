@@ -101,7 +101,7 @@ def test_an_endpoint_in_a_file_is_not_asked_until_it_is_allowed() -> None:
             predict(question="Why?")
         assert server.requests == []
 
-        allowed, _ = loaded(raw, allow_endpoints=["127.0.0.1"])
+        allowed, _ = loaded(raw, allow_hosts=["127.0.0.1"])
         assert allowed(question="Why?", config={"api_key": "mine"}).answer == "yes"
     assert any("is not allowed" in each for each in report.dropped)
 
@@ -246,7 +246,7 @@ def test_a_predictors_settings_lead_nowhere(config: Any, kept: Any, told: list[s
     saved.config = config
     fresh = Predict("question -> answer")
 
-    report = fresh.load_state(saved.dump_state(), allow_endpoints=["good.example"])
+    report = fresh.load_state(saved.dump_state(), allow_hosts=["good.example"])
 
     assert fresh.config == kept
     assert [each.partition(":")[0].removeprefix("self.config.") for each in report.dropped] == told or all(

@@ -27,8 +27,18 @@ PACKAGE = TOP / "progkit"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FILLED = [path for path in FILES if path.stat().st_size]
 
-HEAVY = ("cachetools", "cryptography", "diskcache", "filelock", "json_repair", "litellm", "platformdirs", "pydantic")
-HEAVY += ("redis", "tqdm")
+HEAVY = (
+    "cachetools",
+    "cloudpickle",
+    "cryptography",
+    "diskcache",
+    "filelock",
+    "json_repair",
+    "litellm",
+    "platformdirs",
+    "pydantic",
+)
+HEAVY += ("packaging", "redis", "tqdm")
 """Third-party libraries that are imported inside a function, at their door, when they are first needed."""
 
 CONSTRUCTORS = ("__init__", "InputField", "OutputField", "configure_cache")
@@ -245,9 +255,7 @@ def test_python_m_progkit_is_the_command(capsys: pytest.CaptureFixture[str]) -> 
 
 # --- errors -----------------------------------------------------------------------------------------
 
-CLASSES = [
-    each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.ProgkitError)
-]
+CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.ProgkitError)]
 SAMPLES: dict[str, Any] = {
     "adapter": "ChatAdapter",
     "endpoint": "http://127.0.0.1:1/v1",
@@ -276,7 +284,7 @@ SAMPLES: dict[str, Any] = {
 
 
 def test_the_tree_of_errors_is_as_drawn() -> None:
-    """The tree at the top of ``errors.py`` shows every class under its base, and nothing else."""
+    """The tree at the top of ``progkit.errors`` shows every class under its base, and nothing else."""
     drawn: dict[str, str] = {}
     above: list[tuple[int, str]] = []
     for line in (errors.__doc__ or "").splitlines():

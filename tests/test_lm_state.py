@@ -87,7 +87,7 @@ def test_a_reference_to_the_environment_is_no_secret() -> None:
 def test_what_this_version_does_not_know_is_kept_and_not_sent(server: ChatServer) -> None:
     """A setting of a later version stays in the file; a key in plain text does not even stay."""
     saved = {"model": "openai/test", "temperature": 0.5, "future": {"a": 1}, "api_key": KEY, "api_base": server.url}
-    lm = LM.from_state(saved, allow_endpoints=["127.0.0.1"])
+    lm = LM.from_state(saved, allow_hosts=["127.0.0.1"])
 
     lm.complete(Request.of(HI.messages, **{**lm.identity, "api_key": "fake"}))
 
@@ -119,8 +119,8 @@ def test_an_endpoint_that_is_allowed(server: ChatServer) -> None:
     host = server.url.split("/")[2]
 
     for lm in (
-        LM.from_state(saved, allow_endpoints=["127.0.0.1"]),
-        LM.from_state(saved, allow_endpoints=["example.com", host]),
+        LM.from_state(saved, allow_hosts=["127.0.0.1"]),
+        LM.from_state(saved, allow_hosts=["example.com", host]),
         LM.from_state(saved).copy(api_base=server.url),
         LM("openai/test", api_base=server.url),
     ):
@@ -147,7 +147,7 @@ def test_there_is_no_way_around(saved: dict[str, Any], variable: str, monkeypatc
     monkeypatch.setenv("SHOP_URL", variable)
 
     with pytest.raises(EndpointWithheldError):
-        LM.from_state(saved, allow_endpoints=["good"]).complete(HI)
+        LM.from_state(saved, allow_hosts=["good"]).complete(HI)
 
 
 def test_a_variable_that_is_not_set() -> None:
@@ -162,7 +162,7 @@ def test_a_variable_that_is_not_set() -> None:
 def test_an_allowed_host_behind_a_variable(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file may name a variable for its endpoint; what it holds is looked at when it is used."""
     monkeypatch.setenv("SHOP_URL", server.url)
-    lm = LM.from_state({"model": "openai/test", "api_base": {"env": "SHOP_URL"}}, allow_endpoints=["127.0.0.1"])
+    lm = LM.from_state({"model": "openai/test", "api_base": {"env": "SHOP_URL"}}, allow_hosts=["127.0.0.1"])
 
     assert lm.identity["api_base"] == server.url
     assert lm.withheld is None

@@ -294,7 +294,7 @@ class TestEndpoints:
             assert server.count == 0
             assert server.url in str(report)
 
-            fresh.load(tmp_path / "y.json", allow_endpoints=["127.0.0.1"])
+            fresh.load(tmp_path / "y.json", allow_hosts=["127.0.0.1"])
             assert isinstance(fresh.lm, progkit.LM)
             monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
             assert fresh(question="?").answer == "a"

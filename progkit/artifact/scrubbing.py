@@ -67,7 +67,7 @@ def confine(
     for name, value in settings.items():
         place = f"{where}.{name}"
         if name not in beside and _leads_away(name, value) and not _is_allowed(value, allowed):
-            dropped.append(f"{place}: would send prompts elsewhere; allow_endpoints=[host] accepts an address")
+            dropped.append(f"{place}: would send prompts elsewhere; allow_hosts=[host] accepts an address")
             continue
         clean[name], below = _confined(value, place, allowed)
         dropped += below

@@ -20,9 +20,9 @@ def open_program(options: argparse.Namespace) -> Module:
     """
     use_lm(options)
     if not options.program:
-        return load(options.file, allow_endpoints=options.allow_endpoint)
+        return load(options.file, allow_hosts=options.allow_host)
     program = made(options.program, options.file)
-    report = program.load(options.file, strict=not options.no_strict, allow_endpoints=options.allow_endpoint)
+    report = program.load(options.file, strict=not options.no_strict, allow_hosts=options.allow_host)
     if not report.ok or report.dropped or report.notes:
         print(report, file=sys.stderr)
     return program

@@ -66,7 +66,7 @@ def _file(command: argparse.ArgumentParser) -> None:
         "--lm", metavar="MODEL", help="the LM for predictors that the file gives none, like openai/gpt-4o-mini"
     )
     command.add_argument("--api-base", metavar="URL", help="the endpoint of --lm")
-    command.add_argument("--allow-endpoint", metavar="HOST", action="append", default=[], help=_TRUST)
+    command.add_argument("--allow-host", metavar="HOST", action="append", default=[], help=_TRUST)
     command.add_argument("--no-strict", action="store_true", help="load what fits, and tell what does not")
 
 

@@ -80,7 +80,7 @@ def _predictor(options: argparse.Namespace) -> Predict:
     use_lm(options)
     received = artifact.receive(options.file)
     path = _chosen(options, list(received.document["state"]["predictors"]))
-    return load_predictor(received, path, options.file, options.allow_endpoint)
+    return load_predictor(received, path, options.file, options.allow_host)
 
 
 def _chosen(options: argparse.Namespace, paths: list[str]) -> str:

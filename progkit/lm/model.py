@@ -224,10 +224,10 @@ class LM:
         return {**self._unread, **known}, dropped
 
     @classmethod
-    def from_state(cls, saved: Mapping[str, Any], allow_endpoints: Sequence[str] = ()) -> Self:
+    def from_state(cls, saved: Mapping[str, Any], allow_hosts: Sequence[str] = ()) -> Self:
         """The LM that ``dump_state`` gave *saved* of.
 
-        allow_endpoints: hosts (``host`` or ``host:port``) that it may send prompts to. An endpoint elsewhere stays
+        allow_hosts: hosts (``host`` or ``host:port``) that it may send prompts to. An endpoint elsewhere stays
         in its settings, and asking it is an error, so that nothing meant for a private endpoint goes to
         a public one. Settings that this version does not know are kept for the next save and never sent.
 
@@ -236,7 +236,7 @@ class LM:
         """
         known, unread = state.split(saved)
         lm = cls(known.pop("model", ""), **known)
-        lm._allowed = tuple(allow_endpoints)
+        lm._allowed = tuple(allow_hosts)
         lm._unread = unread
         return lm
 

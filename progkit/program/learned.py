@@ -28,7 +28,7 @@ class Origin:
 
     source: str
     path: str
-    allow_endpoints: Sequence[str] = ()
+    allow_hosts: Sequence[str] = ()
     dspy: str | None = None
 
     def at(self, where: str) -> str:
@@ -129,7 +129,7 @@ def build(node: Mapping[str, Any], live: type[Signature], origin: Origin, report
     """
     config = artifact.decode_values(node["config"], None, origin.at("config"), None, origin.source)
     config, secrets = artifact.scrub(config, f"{origin.path}.config")
-    config, ways_out = artifact.confine(config, f"{origin.path}.config", origin.allow_endpoints)
+    config, ways_out = artifact.confine(config, f"{origin.path}.config", origin.allow_hosts)
     report.dropped.extend(secrets + ways_out)
     return Learned(
         _signature(node["signature"], live),
@@ -186,10 +186,10 @@ def _built_lm(node: Mapping[str, Any] | None, origin: Origin, report: LoadReport
     where = f"{origin.path}.lm"
     settings, secrets = artifact.scrub(artifact.decode_values(node, None, origin.at("lm"), None, origin.source), where)
     known, unread = split(settings)
-    known, ways_out = artifact.confine(known, where, origin.allow_endpoints, (*ENDPOINTS, "model"))
+    known, ways_out = artifact.confine(known, where, origin.allow_hosts, (*ENDPOINTS, "model"))
     report.dropped.extend(secrets + ways_out)
     try:
-        lm = LM.from_state({**unread, **known}, allow_endpoints=origin.allow_endpoints)
+        lm = LM.from_state({**unread, **known}, allow_hosts=origin.allow_hosts)
     except ConfigurationError as error:
         raise DocumentError(origin.source, origin.at("lm"), str(error)) from error
     if lm.withheld is not None:

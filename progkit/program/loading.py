@@ -14,7 +14,7 @@ from progkit.program.tree import ROOT
 from progkit.signature import InputField, OutputField, Signature, parse_type
 
 
-def load(path: str | os.PathLike[str], *, allow_endpoints: Sequence[str] = ()) -> Module:
+def load(path: str | os.PathLike[str], *, allow_hosts: Sequence[str] = ()) -> Module:
     """The program that the state file at *path* holds, where the file alone suffices.
 
     It does for a single predictor with field types that need no code of the program's own. For any
@@ -31,10 +31,10 @@ def load(path: str | os.PathLike[str], *, allow_endpoints: Sequence[str] = ()) -
     if list(predictors) != [ROOT]:
         names = ", ".join(predictors) or "none"
         raise ProgramNeededError(source, document["program"], f"it holds parts of a program (predictors: {names})")
-    return load_predictor(received, ROOT, source, allow_endpoints)
+    return load_predictor(received, ROOT, source, allow_hosts)
 
 
-def load_predictor(received: artifact.Received, path: str, source: str, allow_endpoints: Sequence[str] = ()) -> Predict:
+def load_predictor(received: artifact.Received, path: str, source: str, allow_hosts: Sequence[str] = ()) -> Predict:
     """The predictor at *path* of what was *received* from the file *source*, rebuilt from its signature there.
 
     Raises:
@@ -50,7 +50,7 @@ def load_predictor(received: artifact.Received, path: str, source: str, allow_en
         reason = f"a field type is not known here: {error}"
         raise ProgramNeededError(source, document["program"] or _suggested(signature), reason) from error
     alone = {**document, "state": {**document["state"], "predictors": {ROOT: node}}}
-    state.put(program, replace(received, document=alone), source=source, allow_endpoints=allow_endpoints)
+    state.put(program, replace(received, document=alone), source=source, allow_hosts=allow_hosts)
     return program
 
 

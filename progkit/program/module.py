@@ -139,10 +139,10 @@ class Module:
         return learned
 
     def load_state(
-        self, learned: dict[str, Any], *, strict: bool = True, allow_endpoints: Sequence[str] = ()
+        self, learned: dict[str, Any], *, strict: bool = True, allow_hosts: Sequence[str] = ()
     ) -> LoadReport:
         """Apply what ``dump_state`` gave, or DSPy's; like ``load``."""
-        return state.apply(self, learned, strict=strict, allow_endpoints=allow_endpoints)
+        return state.apply(self, learned, strict=strict, allow_hosts=allow_hosts)
 
     def save(
         self, path: str | os.PathLike[str], save_program: bool = False, *, format: str = "progkit"
@@ -159,20 +159,18 @@ class Module:
         """
         return state.save(self, path, save_program, format)
 
-    def load(
-        self, path: str | os.PathLike[str], *, strict: bool = True, allow_endpoints: Sequence[str] = ()
-    ) -> LoadReport:
+    def load(self, path: str | os.PathLike[str], *, strict: bool = True, allow_hosts: Sequence[str] = ()) -> LoadReport:
         """Apply the state file at *path*, ours or DSPy's, to the predictors of this program: all of it or nothing.
 
         strict: any difference between file and program is an error that lists them all; without it,
-        what fits is applied and the report tells the rest. allow_endpoints: hosts that a saved LM
+        what fits is applied and the report tells the rest. allow_hosts: hosts that a saved LM
         may send prompts to; an LM with another endpoint refuses to be asked.
 
         Raises:
             DocumentError: for a file that is no valid state file.
             StateMismatchError: for a file of another program (with *strict*).
         """
-        return state.load(self, path, strict=strict, allow_endpoints=allow_endpoints)
+        return state.load(self, path, strict=strict, allow_hosts=allow_hosts)
 
 
 class _Tracked:

@@ -99,18 +99,16 @@ def _with_text_keys(program: "Module", document: dict[str, Any]) -> dict[str, An
     return {**document, "state": {**document["state"], "predictors": predictors}}
 
 
-def load(
-    program: "Module", path: str | os.PathLike[str], *, strict: bool, allow_endpoints: Sequence[str]
-) -> LoadReport:
+def load(program: "Module", path: str | os.PathLike[str], *, strict: bool, allow_hosts: Sequence[str]) -> LoadReport:
     """Apply the file at *path*; see ``Module.load``."""
     received = artifact.receive(path)
-    return put(program, received, source=os.fspath(path), strict=strict, allow_endpoints=allow_endpoints)
+    return put(program, received, source=os.fspath(path), strict=strict, allow_hosts=allow_hosts)
 
 
-def apply(program: "Module", state: dict[str, Any], *, strict: bool, allow_endpoints: Sequence[str]) -> LoadReport:
+def apply(program: "Module", state: dict[str, Any], *, strict: bool, allow_hosts: Sequence[str]) -> LoadReport:
     """``put`` for what ``dump_state`` gave, ours or DSPy's, which nobody has validated yet."""
     received = artifact.accept(state, HERE) or Received(schema.migrate(as_document(state), HERE))
-    return put(program, received, source=HERE, strict=strict, allow_endpoints=allow_endpoints)
+    return put(program, received, source=HERE, strict=strict, allow_hosts=allow_hosts)
 
 
 def put(
@@ -119,7 +117,7 @@ def put(
     *,
     source: str,
     strict: bool = True,
-    allow_endpoints: Sequence[str] = (),
+    allow_hosts: Sequence[str] = (),
 ) -> LoadReport:
     """Put the state that was *received* into *program*: all that fits, or nothing. Its document is used up.
 
@@ -140,9 +138,7 @@ def put(
     origin = known.get("origin")
     dspy = None if origin is None else origin.get("dspy", "")
     built = {
-        path: learned.build(
-            saved[path], predictor.signature, learned.Origin(source, path, allow_endpoints, dspy), report
-        )
+        path: learned.build(saved[path], predictor.signature, learned.Origin(source, path, allow_hosts, dspy), report)
         for path, predictor in live.items()
         if path in saved
     }

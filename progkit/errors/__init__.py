@@ -1,0 +1,108 @@
+"""Every error that progkit raises, one tree.
+
+::
+
+    ProgkitError
+    ├── ConfigurationError        a setting or an argument of configure() that cannot work
+    │   └── NoLMError             a predictor was called and no LM is in force
+    ├── SignatureError            a signature that makes no sense
+    │   └── SignatureSyntaxError  ... and the place in its text
+    ├── InputError                a call's inputs do not fit its signature
+    ├── AdapterParseError         a reply from which the output fields cannot be read
+    ├── ToolError             arguments that a tool does not take
+    ├── NotCachedError            a call that may be answered from the cache alone, and is not there
+    │   └── OfflineMissError      ... because progkit is offline
+    ├── LMError                   the LM did not answer; ``retryable`` says whether asking again can help
+    │   ├── LMAuthenticationError
+    │   ├── LMRateLimitError
+    │   ├── LMContextWindowError
+    │   ├── LMTimeoutError
+    │   ├── LMBadRequestError
+    │   ├── LMServerError
+    │   ├── LMConnectionError
+    │   └── EndpointWithheldError the LM came from a file whose endpoint nobody allowed
+    ├── CacheError
+    │   ├── UncacheableError      a request without a stable key
+    │   └── EntryError            bytes in a tier that are no entry of ours
+    └── ArtifactError
+        ├── DocumentError         a file that cannot be read as what it should be
+        │   └── VersionError      ... because another progkit is needed
+        ├── StateMismatchError    a file for another program
+        ├── UnsavableError        a program holds what a state file cannot
+        └── ProgramNeededError    a file that does not suffice to rebuild its program
+
+An error carries its data as attributes, and ``args`` mirror ``__init__``, so every
+one of them pickles. The sentence is made when it is asked for.
+"""
+
+from progkit.errors.artifacts import (
+    ArtifactError,
+    DocumentError,
+    ProgramNeededError,
+    StateMismatchError,
+    UnsavableError,
+    VersionError,
+)
+from progkit.errors.caches import (
+    CacheError,
+    EntryError,
+    UncacheableError,
+)
+from progkit.errors.calls import (
+    AdapterParseError,
+    InputError,
+    NoLMError,
+    NotCachedError,
+    OfflineMissError,
+    SignatureError,
+    SignatureSyntaxError,
+    ToolError,
+)
+from progkit.errors.lms import (
+    EndpointWithheldError,
+    LMAuthenticationError,
+    LMBadRequestError,
+    LMConnectionError,
+    LMContextWindowError,
+    LMError,
+    LMRateLimitError,
+    LMServerError,
+    LMTimeoutError,
+)
+from progkit.errors.root import (
+    ConfigurationError,
+    ProgkitError,
+    did_you_mean,
+)
+
+__all__ = [
+    "AdapterParseError",
+    "ArtifactError",
+    "CacheError",
+    "ConfigurationError",
+    "DocumentError",
+    "EndpointWithheldError",
+    "EntryError",
+    "InputError",
+    "LMAuthenticationError",
+    "LMBadRequestError",
+    "LMConnectionError",
+    "LMContextWindowError",
+    "LMError",
+    "LMRateLimitError",
+    "LMServerError",
+    "LMTimeoutError",
+    "NoLMError",
+    "NotCachedError",
+    "OfflineMissError",
+    "ProgkitError",
+    "ProgramNeededError",
+    "SignatureError",
+    "SignatureSyntaxError",
+    "StateMismatchError",
+    "ToolError",
+    "UncacheableError",
+    "UnsavableError",
+    "VersionError",
+    "did_you_mean",
+]
