@@ -100,6 +100,8 @@ def test_a_report_is_plain_data_too() -> None:
         "dropped": ["a.lm.api_key: a secret"],
         "notes": [],
         "applied": ["a", "b"],
+        "commit": "",
+        "environment": [],
     }
     assert str(report) == "not taken over: a.lm.api_key: a secret\napplied: a, b"
 

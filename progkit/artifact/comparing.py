@@ -8,6 +8,9 @@ from progkit.artifact.report import FieldChanges, LoadReport
 from progkit.schema import decode_value
 from progkit.schema.dspy import ROOT
 
+_MAX_GUESSES = 100_000
+"""Pairs of names that are held against each other, which takes some microseconds each."""
+
 
 def compare(
     document: Mapping[str, Any], live: Mapping[str, Mapping[str, Any]], parts: Collection[str] = ()
@@ -54,9 +57,11 @@ def _field_changes(saved: Mapping[str, Any], live: Mapping[str, Any]) -> FieldCh
 
 
 def _renamed(gone: Iterable[str], come: Iterable[str]) -> list[tuple[str, str]]:
-    """Pairs of old and new name that are alike, each name in one pair at most."""
-    left = list(come)
-    pairs = []
+    """Pairs of old and new name that are alike, each name in one pair at most; of very many names, none."""
+    gone, left = list(gone), list(come)
+    pairs: list[tuple[str, str]] = []
+    if len(gone) * len(left) > _MAX_GUESSES:
+        return pairs
     for name in gone:
         near = get_close_matches(name, left, n=1)
         if near:

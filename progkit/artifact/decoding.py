@@ -17,7 +17,8 @@ from progkit.artifact.encoding import indented, is_too_deep
 from progkit.errors import DocumentError
 from progkit.schema.limits import MAX_DEPTH, MAX_DIGITS
 
-_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
+# A string that does not end is a token, too: to look for its end anew at each quote in it would take the time squared.
+_TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]|[^\s{}\[\],:"]+', re.DOTALL)
 _COLON = re.compile(r"\s*:")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
@@ -110,6 +111,8 @@ class _Strict:
         except json.JSONDecodeError as error:
             reason = "more follows the document" if error.msg == "Extra data" else f"not JSON: {error.msg}"
             self.fail(error.pos, reason)
+        except ValueError as error:  # Python's own limit on digits, lower than ours or in what is no number
+            self.fail(0, f"an integer of too many digits: {error}")
 
     def look(self, token: str, start: int, end: int) -> None:
         """Refuse *token* if it is one of what a grammar alone lets pass."""

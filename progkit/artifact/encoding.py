@@ -36,6 +36,11 @@ def canonical(node: Any) -> bytes:
     return msgspec.json.encode(node, order="sorted")
 
 
+def alike(one: Any, other: Any) -> bool:
+    """Whether both are the same plain data; to Python, 1, 1.0 and True are equal."""
+    return bool(one == other) and canonical(one) == canonical(other)
+
+
 def indented(data: bytes) -> bytes:
     """JSON text laid out anew, a line for each value."""
     return msgspec.json.format(data, indent=1)

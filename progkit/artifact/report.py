@@ -46,7 +46,8 @@ class LoadReport:
     missing: predictors that the program has and the document has not. extra: the reverse. renamed: extra to
     missing, where the names are alike. fields: by predictor, of those in both. dropped: ``where: what``, the
     secrets and endpoints that were not taken over. notes: what else there is to know. applied: predictors that were
-    changed.
+    changed. commit: the id of the git commit that the document was read from, if it was.
+    environment: what a bundle needs and is otherwise here, a ``Mismatch`` each.
     """
 
     missing: list[str] = field(default_factory=list)
@@ -56,6 +57,8 @@ class LoadReport:
     dropped: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     applied: list[str] = field(default_factory=list)
+    commit: str = ""
+    environment: list[Any] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -81,6 +84,9 @@ class LoadReport:
         for name, changes in self.fields.items():
             yield from (f"{name}: {line}" for line in changes.lines())
         yield from (f"not taken over: {each}" for each in self.dropped)
+        yield from map(str, self.environment)
         yield from self.notes
+        if self.commit:
+            yield f"read at commit {self.commit}"
         if self.applied:
             yield f"applied: {', '.join(self.applied)}"

@@ -119,7 +119,10 @@ def _without_user(value: Any) -> str | None:
     """The URL *value* without its user, or None if it is no URL or still looks like a secret."""
     if not isinstance(value, str):
         return None
-    parts = urlsplit(value)
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return None
     public = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
     return None if public == value or _looks_secret(public) else public
 

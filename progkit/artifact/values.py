@@ -5,7 +5,7 @@ prompt. So a subclass of a plain class is refused, and the order of a dict is ke
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -15,7 +15,7 @@ from progkit.artifact.encoding import canonical
 from progkit.errors import DocumentError, UnsavableError
 from progkit.schema import Path, decode_value, show
 from progkit.schema.limits import MAX_DEPTH, MAX_DIGITS, MAX_PLAIN_INT
-from progkit.schema.live import model_fields
+from progkit.schema.live import live_class, model_fields
 from progkit.schema.scalars import SCALARS
 
 _OUTSIDE = 11
@@ -42,6 +42,21 @@ def encode_values(values: Mapping[str, Any], where: str = "values") -> dict[str,
             raise UnsavableError(where, f"the name {name!r} is not text")
         _encode_text(name, where, (name,))
     return {name: encode_value(value, show((name,), where)) for name, value in values.items()}
+
+
+def lost_classes(node: Any, annotation: Any = None) -> list[str]:
+    """The enums and models in *node*, by name, that come back as plain data: *annotation* holds none of that name."""
+    return sorted(name for name in set(_classes_in(node)) if live_class(annotation, name) is None)
+
+
+def _classes_in(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from (node[tag] for tag in ("$enum", "$model") if tag in node)
+        node = node.values()
+    elif not isinstance(node, list):
+        return
+    for each in node:
+        yield from _classes_in(each)
 
 
 def _encode(value: Any, where: str, path: Path, room: int) -> Any:

@@ -6,21 +6,24 @@ whole old or the whole new document.
 """
 
 import errno
+import fcntl
 import os
+import re
 import secrets
+import stat
 import time
 from contextlib import suppress
 from typing import Any
 
-from progkit import schema
-from progkit.artifact.decoding import decode
 from progkit.artifact.dspy import exporting
-from progkit.artifact.encoding import canonical, encode, indented
+from progkit.artifact.encoding import encode
 from progkit.artifact.reading import read_bytes
 from progkit.errors import DocumentError
 
 TEMPORARY = ".progkit-tmp"
 """How the name of a temporary file of ours ends; it begins with a dot and the target's name."""
+_SAVED_WITH = re.compile(rb'\n "saved_with": \{\n  "progkit": "[^"\\\n]*",\n  "python": "[^"\\\n]*"\n \},')
+"""Who saved a canonical document: a line that begins with one space is of its head, as no text holds a line break."""
 STALE = 600.0
 """Seconds after which a temporary has no writer any more: a save takes far less."""
 
@@ -37,10 +40,20 @@ def write(path: str | os.PathLike[str], document: dict[str, Any]) -> bool:
     """
     data = encode(document)
     target = _target(path)
-    if _says_the_same(target, document, data):
-        return False
+    with suppress(DocumentError):  # no file yet, or none that can be read
+        if _says_the_same(read_bytes(target), data):
+            return False
     replace(target, data)
     return True
+
+
+def is_written(there: bytes, document: dict[str, Any]) -> bool:
+    """Whether ``write`` would leave a file with the content *there* as it is.
+
+    Raises:
+        DocumentError: if *document* is not valid.
+    """
+    return _says_the_same(there, encode(document))
 
 
 def write_export(path: str | os.PathLike[str], raw: dict[str, Any]) -> bool:
@@ -58,35 +71,59 @@ def write_export(path: str | os.PathLike[str], raw: dict[str, Any]) -> bool:
     return True
 
 
-def replace(target: str, data: bytes) -> None:
-    """Make *data* the content of the file *target*, which is no link."""
+def replace(target: str, data: bytes, mode: int = 0o666) -> None:
+    """Make *data* the content of the file *target*, which is no link; *mode*, less the umask, is a new file's."""
     directory, name = os.path.split(target)
     sweep(directory, name)
     temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}{TEMPORARY}")
-    # 0o666 less the umask is the mode of any new file; O_EXCL: no other saver has this name.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    # O_EXCL: no other saver has this name.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
-        with open(descriptor, "wb") as file:
-            if os.path.exists(target):
-                os.fchmod(descriptor, os.stat(target).st_mode & 0o7777)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
+        _fill(descriptor, target, data)
         os.replace(temporary, target)
     except BaseException:  # also an interrupt: nothing of ours stays behind
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # what went wrong first is what is told
             os.unlink(temporary)
         raise
+    finally:
+        os.close(descriptor)
     _sync_directory(directory)
 
 
 def sweep(directory: str, name: str) -> None:
-    """Remove what savers of *name* that were killed left in *directory*."""
-    for entry in os.scandir(directory):
-        is_ours = entry.name.startswith(f".{name}.") and entry.name.endswith(TEMPORARY)
-        with suppress(FileNotFoundError):  # another saver may sweep, too
-            if is_ours and time.time() - entry.stat(follow_symlinks=False).st_mtime > STALE:
-                os.unlink(entry.path)
+    """Remove what savers of *name* that were killed left in *directory*; what cannot be removed stays.
+
+    A saver holds its temporary locked, so that one that was only stopped for a long time keeps it.
+    """
+    with suppress(OSError), os.scandir(directory) as entries:
+        for entry in entries:
+            if entry.name.startswith(f".{name}.") and entry.name.endswith(TEMPORARY):
+                with suppress(OSError):  # another saver may sweep, too
+                    _remove_if_stale(entry)
+
+
+def _fill(descriptor: int, target: str, data: bytes) -> None:
+    """Put *data* and the permissions of *target*, if it exists, into the open file, through to the disk."""
+    with suppress(OSError):  # a file system without locks: then its age alone speaks for it
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(FileNotFoundError):  # any other error must not make a private file public
+        os.fchmod(descriptor, os.stat(target).st_mode & 0o7777)
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+    os.fsync(descriptor)
+
+
+def _remove_if_stale(entry: "os.DirEntry[str]") -> None:
+    """Remove a temporary that is old and that no saver holds."""
+    if time.time() - entry.stat(follow_symlinks=False).st_mtime <= STALE:
+        return
+    descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.unlink(entry.path)
+    finally:
+        os.close(descriptor)
 
 
 def _target(path: str | os.PathLike[str]) -> str:
@@ -94,30 +131,32 @@ def _target(path: str | os.PathLike[str]) -> str:
     target = os.path.realpath(path)
     if os.path.islink(target):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
-    if os.path.isdir(target):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-    if os.path.exists(target) and not os.path.isfile(target):
-        # A device or a pipe would be replaced by a file.
-        raise OSError(errno.EINVAL, "is no regular file", os.fspath(path))
+    with suppress(FileNotFoundError):
+        mode = os.stat(target).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        if not stat.S_ISREG(mode):
+            # A device or a pipe would be replaced by a file.
+            raise OSError(errno.EINVAL, "is no regular file", os.fspath(path))
     return target
 
 
-def _says_the_same(target: str, document: dict[str, Any], data: bytes) -> bool:
-    """Whether the file at *target* is *data*, but for who saved it."""
-    try:
-        there = read_bytes(target)
-        if there == data:
-            return True
-        old = decode(there, target)
-        schema.validate(old, target)
-    except DocumentError:
+def _says_the_same(there: bytes, data: bytes) -> bool:
+    """Whether the content *there* of a file is *data*, but for who saved it."""
+    if there == data:
+        return True
+    old, new = _SAVED_WITH.search(there), _SAVED_WITH.search(data)
+    if old is None or new is None:
         return False
-    return indented(canonical({**document, "saved_with": old["saved_with"]})) + b"\n" == there
+    return there[: old.start()] == data[: new.start()] and there[old.end() :] == data[new.end() :]
 
 
 def _sync_directory(directory: str) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # those of a file system that has no such thing
+            raise
     finally:
         os.close(descriptor)

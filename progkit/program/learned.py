@@ -1,17 +1,19 @@
 """What one predictor has learned, as a node of a document and back: signature texts, demos, config, LM."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from progkit import artifact
+from progkit import artifact, schema
 from progkit.adapters import layout_named, layout_of
 from progkit.artifact import LoadReport
 from progkit.errors import ConfigurationError, DocumentError
 from progkit.example import Example
 from progkit.lm import LM, LanguageModel
 from progkit.lm.endpoint import NAMES as ENDPOINTS
+from progkit.lm.secrecy import public_url
 from progkit.lm.state import split
+from progkit.lm.withheld import WithheldLM
 from progkit.program import marked
 from progkit.signature import Field, Signature, type_adapter, type_text
 
@@ -23,13 +25,15 @@ if TYPE_CHECKING:
 class Origin:
     """Where a node comes from: the file, the predictor's path; and the endpoints that the caller allows.
 
-    dspy: the DSPy that saved the file first; "" if it does not say, None if progkit did.
+    dspy: the DSPy that saved the file first; "" if it does not say, None if progkit did. lm: the LM that the caller
+    gives the predictor, whatever the file says.
     """
 
     source: str
     path: str
     allow_hosts: Sequence[str] = ()
     dspy: str | None = None
+    lm: LanguageModel | None = None
 
     def at(self, where: str) -> str:
         """The place of *where* below this predictor."""
@@ -58,7 +62,8 @@ def of(predictor: "Predict", path: str, dropped: list[str], *, for_dspy: bool = 
     Raises:
         UnsavableError: for a value that a state file cannot hold.
     """
-    config, secrets = artifact.scrub(predictor.config, f"{path}.config")
+    held_back = predictor.lm.settings if isinstance(predictor.lm, WithheldLM) else {}
+    config, secrets = artifact.scrub({**held_back, **predictor.config}, f"{path}.config")
     dropped.extend(secrets)
     node = {
         "config": artifact.encode_values(config, f"{path}.config"),
@@ -66,7 +71,20 @@ def of(predictor: "Predict", path: str, dropped: list[str], *, for_dspy: bool = 
         "lm": _lm(predictor.lm, path, dropped),
         "signature": describe(predictor.signature),
     }
+    dropped.extend(_lost(node, predictor.signature, path))
     return node if predictor.layout is None else {**node, "layout": predictor.layout}
+
+
+def _lost(node: Mapping[str, Any], signature: type[Signature], path: str) -> Iterator[str]:
+    """Which values of *node* come back as plain data, as no type of the signature says what they are."""
+    values: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [(f"{path}.config", {}, node["config"])]
+    types = {name: field.type for name, field in signature.fields.items()}
+    values += [(f"{path}.demos[{number}]", types, demo["values"]) for number, demo in enumerate(node["demos"])]
+    for where, known, named in values:
+        for name, each in named.items():
+            if isinstance(each, (dict, list)):
+                for lost in artifact.lost_classes(each, known.get(name)):
+                    yield f"{where}.{name}: that it is a {lost}, as no type there says so; its plain value is"
 
 
 def describe(signature: type[Signature]) -> dict[str, Any]:
@@ -108,6 +126,8 @@ def _values(demo: Example | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _lm(lm: LanguageModel | None, path: str, dropped: list[str]) -> dict[str, Any] | None:
+    if isinstance(lm, WithheldLM):
+        return _lm(lm.lm, path, dropped)
     if lm is None:
         return None
     if not isinstance(lm, LM):
@@ -128,14 +148,15 @@ def build(node: Mapping[str, Any], live: type[Signature], origin: Origin, report
         DocumentError: for a value that its field's type refuses.
     """
     config = artifact.decode_values(node["config"], None, origin.at("config"), None, origin.source)
-    config, secrets = artifact.scrub(config, f"{origin.path}.config")
-    config, ways_out = artifact.confine(config, f"{origin.path}.config", origin.allow_hosts)
+    said, secrets = _scrubbed(config, f"{origin.path}.config")
+    config, ways_out = artifact.confine(said, f"{origin.path}.config", origin.allow_hosts)
     report.dropped.extend(secrets + ways_out)
+    withheld = {name: value for name, value in said.items() if name not in config and isinstance(value, str)}
     return Learned(
         _signature(node["signature"], live),
         _built_demos(node["demos"], live, origin),
         config,
-        _built_lm(node["lm"], origin, report),
+        _held_back(_built_lm(node["lm"], origin, report), withheld, origin, report),
         _layout(node.get("layout"), origin),
     )
 
@@ -163,28 +184,51 @@ def _signature(node: Mapping[str, Any], live: type[Signature]) -> type[Signature
     return new
 
 
-def _built_demos(nodes: Sequence[Mapping[str, Any]], live: type[Signature], origin: Origin) -> list[Example]:
-    types = {name: field.type for name, field in live.fields.items()}
-    values = artifact.decode_demos(nodes, types, origin.at("demos"), _restore, origin.source)
-    if origin.dspy is not None:
-        values = [marked.revive(each, types) for each in values]
+def _built_demos(nodes: Sequence[Any], live: type[Signature], origin: Origin) -> list[Example]:
     # A demo that does not say otherwise has the inputs of its predictor.
     usual = frozenset(live.input_fields)
-    return [
-        Example.of(each, frozenset(node["inputs"]) if "inputs" in node else usual)
-        for each, node in zip(values, nodes, strict=True)
-    ]
+    types = {name: field.type for name, field in live.fields.items()}
+    if schema.are_lean(nodes):
+        values = [node.values for node in nodes]
+        inputs = {index: node.inputs for index, node in enumerate(nodes) if type(node.inputs) is list}
+    else:
+        values = artifact.decode_demos(nodes, types, origin.at("demos"), _restore, origin.source)
+        inputs = {index: node["inputs"] for index, node in enumerate(nodes) if "inputs" in node}
+    if origin.dspy is not None:
+        values = [marked.revive(each, types) for each in values]
+    built = Example.many(values, usual)
+    for index, names in inputs.items():
+        built[index] = Example.of(values[index], frozenset(names))
+    return built
 
 
 def _restore(kind: Any, plain: Any) -> Any:
     return type_adapter(kind).validate_python(plain)
 
 
-def _built_lm(node: Mapping[str, Any] | None, origin: Origin, report: LoadReport) -> LM | None:
-    if node is None:
-        return None
+def _scrubbed(settings: Mapping[str, Any], where: str) -> tuple[dict[str, Any], list[str]]:
+    """``artifact.scrub``; of an endpoint with a secret in it the rest stays, so that it is known that there was one."""
+    clean, dropped = artifact.scrub(settings, where)
+    lost = [name for name in ENDPOINTS if isinstance(settings.get(name), str) and name not in clean]
+    return {**clean, **{name: public_url(settings[name]) for name in lost}}, dropped
+
+
+def _held_back(
+    lm: LanguageModel | None, withheld: Mapping[str, str], origin: Origin, report: LoadReport
+) -> LanguageModel | None:
+    """*lm*, or what asks nobody if the predictor's own settings led elsewhere: the caller has to say where to."""
+    if not withheld or origin.lm is not None:
+        return lm
+    names = ", ".join(withheld)
+    report.notes.append(f"{origin.path}: will ask no LM until its {names} is allowed, or set_lm() gives it one")
+    return WithheldLM(lm, withheld)
+
+
+def _built_lm(node: Mapping[str, Any] | None, origin: Origin, report: LoadReport) -> LanguageModel | None:
+    if node is None or origin.lm is not None:
+        return origin.lm
     where = f"{origin.path}.lm"
-    settings, secrets = artifact.scrub(artifact.decode_values(node, None, origin.at("lm"), None, origin.source), where)
+    settings, secrets = _scrubbed(artifact.decode_values(node, None, origin.at("lm"), None, origin.source), where)
     known, unread = split(settings)
     known, ways_out = artifact.confine(known, where, origin.allow_hosts, (*ENDPOINTS, "model"))
     report.dropped.extend(secrets + ways_out)

@@ -7,19 +7,22 @@ released is never edited: a test holds its hash. DSPy's files are another kind: 
 """
 
 from progkit.schema.head import CURRENT, FEATURES, STATE, VERSIONS, Version, detect, header, saved_with, urn
+from progkit.schema.lean import LeanDemo, are_lean
 from progkit.schema.live import Restore
 from progkit.schema.nodes import decode_demos, decode_value, decode_values
 from progkit.schema.paths import Path, show
-from progkit.schema.steps import check, graft, json_schema, migrate, read_shaped, split_unknown, validate
+from progkit.schema.steps import check, graft, json_schema, migrate, read_lean, read_shaped, split_unknown, validate
 
 __all__ = [
     "CURRENT",
     "FEATURES",
     "STATE",
     "VERSIONS",
+    "LeanDemo",
     "Path",
     "Restore",
     "Version",
+    "are_lean",
     "check",
     "decode_demos",
     "decode_value",
@@ -29,6 +32,7 @@ __all__ = [
     "header",
     "json_schema",
     "migrate",
+    "read_lean",
     "read_shaped",
     "saved_with",
     "show",

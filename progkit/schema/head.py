@@ -1,6 +1,7 @@
 """The head of a document: what kind it is, of which version, and whether this progkit may read it."""
 
 import sys
+from collections.abc import Collection
 from typing import Any, TypeAlias
 
 from progkit.errors import DocumentError, VersionError
@@ -58,42 +59,53 @@ def detect(document: Any, source: str = "document") -> tuple[str, Version]:
         raise DocumentError(source, "", "is not a progkit document: it has no 'format'", hint)
     if document["format"] != STATE:
         raise DocumentError(source, "format", f"{document['format']!r} is not {STATE!r}")
-    version = _version(document, "version", source)
+    version = version_in(document, "version", source)
     if version[0] > CURRENT[0]:
-        raise _needs(document, version, source)
+        raise needs(document, STATE, version, CURRENT, source)
     if version < CURRENT and version not in VERSIONS:
         raise DocumentError(source, "version", f"no progkit ever wrote version {version[0]}.{version[1]}")
-    lowest = _version(document, "min_reader", source)
+    lowest = version_in(document, "min_reader", source)
     if lowest > CURRENT:
-        raise _needs(document, lowest, source)
-    _check_features(document, source)
+        raise needs(document, STATE, lowest, CURRENT, source)
+    check_features(document, FEATURES, source)
     if document.get("$schema") != urn(version):
         raise DocumentError(source, "$schema", f"must be {urn(version)!r}, as the version says")
     return STATE, version
 
 
-def _check_features(document: dict[str, Any], source: str) -> None:
-    """Nothing, if this progkit knows every feature that *document* requires."""
+def check_features(document: dict[str, Any], known: Collection[str], source: str) -> None:
+    """Nothing, if every feature that *document* requires is *known*.
+
+    Raises:
+        DocumentError: if that is not said as it should be.
+        VersionError: if another progkit is needed.
+    """
     requires = document.get("requires")
     if not isinstance(requires, list) or not all(isinstance(each, str) for each in requires):
         raise DocumentError(source, "requires", "must be a list of feature names")
-    unknown = [each for each in requires if each not in FEATURES]
+    unknown = [each for each in requires if each not in known]
     if unknown:
-        told = ", ".join(map(repr, unknown))
+        told = ", ".join(map(repr, unknown[:20]))
         reason = f"needs {told}, which this progkit {__version__} does not know"
         raise VersionError(source, "requires", reason, _advice(document))
 
 
-def _version(document: dict[str, Any], key: str, source: str) -> Version:
+def version_in(document: dict[str, Any], key: str, source: str) -> Version:
+    """The version that stands under *key*: two whole numbers, and ``True`` is none.
+
+    Raises:
+        DocumentError: if none does.
+    """
     value = document.get(key)
     if isinstance(value, list) and len(value) == 2 and all(type(each) is int and each >= 0 for each in value):
         return value[0], value[1]
     raise DocumentError(source, key, "must be [major, minor], two whole numbers")
 
 
-def _needs(document: dict[str, Any], version: Version, source: str) -> VersionError:
-    reads = f"this progkit {__version__} reads up to {CURRENT[0]}.{CURRENT[1]}"
-    reason = f"needs a progkit that reads {STATE} {version[0]}.{version[1]}; {reads}"
+def needs(document: dict[str, Any], kind: str, version: Version, current: Version, source: str) -> VersionError:
+    """The error for a *document* that only a reader of *version* can read, where the *current* one is older."""
+    reads = f"this progkit {__version__} reads up to {current[0]}.{current[1]}"
+    reason = f"needs a progkit that reads {kind} {version[0]}.{version[1]}; {reads}"
     return VersionError(source, "version", reason, _advice(document))
 
 

@@ -16,13 +16,15 @@ is never imported.
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NoReturn, TypeAlias
 
 from progkit.errors import DocumentError, did_you_mean
-from progkit.schema.limits import MAX_PLAIN_INT
+from progkit.schema.limits import MAX_PLAIN_INT, MAX_SAME_HASH
 from progkit.schema.live import Restore, live_class
 from progkit.schema.paths import Path, show
 from progkit.schema.scalars import SCALARS, Scalar
@@ -196,6 +198,7 @@ def _set_of(tag: str, kind: type[set[Any]] | type[frozenset[Any]]) -> _Read:
 
     def read(reading: _Reading, node: dict[str, Any], path: Path) -> Any:
         members = reading.items(node[tag], path)
+        _check_hashes(reading, members, path)
         try:
             value = kind(members)
         except TypeError:
@@ -211,17 +214,29 @@ def _set_of(tag: str, kind: type[set[Any]] | type[frozenset[Any]]) -> _Read:
 
 def _pairs(reading: _Reading, node: dict[str, Any], path: Path) -> Any:
     value: dict[Any, Any] = {}
-    for index, pair in enumerate(reading.items(node["$dict"], path)):
-        place = (*path, index)
+    pairs = reading.items(node["$dict"], path)
+    for index, pair in enumerate(pairs):
         if type(pair) is not list or len(pair) != 2:
-            reading.fail(place, "must be a list of key and value")
+            reading.fail((*path, index), "must be a list of key and value")
+    _check_hashes(reading, [key for key, _ in pairs], path)
+    for index, (key, each) in enumerate(pairs):
         try:
-            if pair[0] in value:
-                reading.fail(place, "a dict holds no key twice")
-            value[pair[0]] = pair[1]
+            if key in value:
+                reading.fail((*path, index), "a dict holds no key twice")
+            value[key] = each
         except TypeError:
-            reading.fail(place, "a key cannot be a list, a dict or a set")
+            reading.fail((*path, index), "a key cannot be a list, a dict or a set")
     return value
+
+
+def _check_hashes(reading: _Reading, keys: list[Any], path: Path) -> None:
+    """Nothing, unless so many *keys* have one hash that to tell them apart would take the time squared.
+
+    The hash of a number, unlike that of a text, is no secret of the process.
+    """
+    with suppress(TypeError):  # of what has no hash, whoever needs it says so
+        if len(keys) > MAX_SAME_HASH and max(Counter(map(hash, keys)).values()) > MAX_SAME_HASH:
+            reading.fail(path, f"more than {MAX_SAME_HASH} members with the same hash")
 
 
 def _ordered(reading: _Reading, node: dict[str, Any], path: Path) -> Any:

@@ -17,6 +17,9 @@ from progkit.schema.paths import Path, show
 Kind: TypeAlias = Any
 """A type of the shape: TypedDict, ``dict[str, K]``, ``list[K]``, ``K | None``, ``Annotated[K, ...]``, a plain type."""
 
+_TOLD = 20
+"""Unknown keys that an error tells, of however many."""
+
 
 def require(document: Any, shape: Kind, source: str) -> None:
     """Nothing, if *document* fits *shape*.
@@ -86,8 +89,9 @@ def _explain(node: Any, plain: Kind, kind: Kind) -> tuple[str, str]:
         known = list(_keys(plain))
         unknown = [str(key) for key in node if key not in known]
         if unknown:
-            told = ", ".join(f"{key!r}{did_you_mean(key, known)}" for key in unknown)
-            return f"unknown key {told}", f"Known here: {', '.join(known)}"
+            told = ", ".join(f"{key!r}{did_you_mean(key, known)}" for key in unknown[:_TOLD])
+            more = f" and {len(unknown) - _TOLD} more" if len(unknown) > _TOLD else ""
+            return f"unknown key {told}{more}", f"Known here: {', '.join(known)}"
         missing = [key for key in known if key in plain.__required_keys__ and key not in node]
         return f"missing key {', '.join(map(repr, missing))}", ""
     try:

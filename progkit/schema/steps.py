@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
+from functools import cache
 from typing import Any, Protocol, TypeAlias
 
 from msgspec.json import Decoder
@@ -9,6 +10,7 @@ from msgspec.json import Decoder
 from progkit.errors import DocumentError
 from progkit.schema import dspy, v1_0
 from progkit.schema.head import CURRENT, Version, detect, header
+from progkit.schema.lean import lean
 from progkit.schema.paths import Path
 from progkit.schema.shape import require, strip_unknown
 
@@ -34,7 +36,6 @@ class Release(Protocol):
 
 
 _MODULES: dict[Version, Release] = {v1_0.VERSION: v1_0}
-_SHAPED = Decoder(_MODULES[CURRENT].Document)
 _STEPS: tuple[Step, ...] = ()
 """The steps to each version but the first, oldest first."""
 
@@ -65,8 +66,25 @@ def read_shaped(data: bytes) -> dict[str, Any]:
     Raises:
         msgspec.MsgspecError: for any other text.
     """
-    document: dict[str, Any] = _SHAPED.decode(data)
+    document: dict[str, Any] = _decoder(is_lean=False).decode(data)
     return document
+
+
+def read_lean(data: bytes) -> dict[str, Any]:
+    """As ``read_shaped``, faster, with each demo as a ``LeanDemo``, if every value of every demo is a word.
+
+    Raises:
+        msgspec.MsgspecError: for any other text.
+    """
+    document: dict[str, Any] = _decoder(is_lean=True).decode(data)
+    return document
+
+
+@cache
+def _decoder(is_lean: bool) -> Decoder[Any]:
+    """The decoder of the current version."""
+    current: Any = _MODULES[CURRENT]  # whose module also has its State and its Predictor
+    return Decoder(lean(current.Document, current.State, current.Predictor) if is_lean else current.Document)
 
 
 def check(document: dict[str, Any], source: str) -> None:

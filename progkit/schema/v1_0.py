@@ -12,6 +12,7 @@ from msgspec import Meta
 
 from progkit.errors import DocumentError
 from progkit.schema import shape
+from progkit.schema.lean import are_lean
 from progkit.schema.nodes import NODE_SCHEMA, all_as_is, decode_value
 from progkit.schema.paths import Path, show
 
@@ -144,7 +145,8 @@ def _faults(predictor: dict[str, Any]) -> Iterator[tuple[Path, str]]:
             yield ("signature", "fields", name, "constraints"), "must be a dict"
     if lm is not None and not isinstance(lm.get("model"), str):
         yield ("lm", "model"), "must be text"
-    ids = [demo["id"] for demo in predictor["demos"]]
+    demos = predictor["demos"]
+    ids = [demo.id for demo in demos] if are_lean(demos) else [demo["id"] for demo in demos]
     lines = "\n".join(ids)  # all at once: a match for each costs as much as reading the file
     if ids and (not _IDS.fullmatch(lines) or lines.count("\n") >= len(ids) or len(set(ids)) < len(ids)):
         yield _wrong_id(ids)
@@ -161,7 +163,7 @@ def _wrong_id(ids: list[str]) -> tuple[Path, str]:
 
 def _nodes(predictor: dict[str, Any]) -> Iterator[tuple[Path, Any]]:
     """Every value of a predictor that may be more than a word, with its place."""
-    if not all_as_is(predictor["demos"]):
+    if not (are_lean(predictor["demos"]) or all_as_is(predictor["demos"])):
         for index, demo in enumerate(predictor["demos"]):
             yield from ((("demos", index, "values", name), node) for name, node in demo["values"].items())
     for part in ("config", "lm", "kept"):

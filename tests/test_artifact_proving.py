@@ -1,0 +1,135 @@
+"""The fast way to read a state file: it takes exactly the canonical ones, and gives what the slow way gives."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from progkit import Example, Predict, artifact, schema
+from progkit.artifact.proving import is_whole
+from progkit.errors import DocumentError
+
+
+def saved(path, demos, **more):
+    """A state file of a predictor with *demos*, and what is in it."""
+    predict = Predict("question -> answer", **more)
+    predict.demos = demos
+    predict.save(path)
+    return path.read_bytes()
+
+
+def lean(path):
+    return artifact.receive(path, lean=True).document["state"]["predictors"]["self"]["demos"]
+
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.booleans() | st.none()
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(["question", "answer", "x", "\0demos"]), words), max_size=5))
+def test_every_canonical_text_is_proven(tmp_path_factory, values):
+    """Whatever the words are."""
+    path = tmp_path_factory.mktemp("lean") / "x.json"
+    data = saved(path, [Example(each) for each in values])
+
+    assert is_whole(schema.read_lean(data), data)
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 600])
+def test_any_number_of_demos(tmp_path, count):
+    """Across the pieces in which they are written again."""
+    demos = [Example(question=f"q{each}", answer=f"a{each}") for each in range(count)]
+    saved(tmp_path / "x.json", demos)
+    fresh = Predict("question -> answer")
+
+    fresh.load(tmp_path / "x.json")
+
+    assert [dict(each) for each in fresh.demos] == [dict(each) for each in demos]
+    assert schema.are_lean(lean(tmp_path / "x.json")) == bool(count)
+
+
+def test_inputs_of_their_own_stay(tmp_path):
+    """A demo that names its inputs has those, the others have the predictor's."""
+    demos = [Example(question="a", answer="b"), Example(question="c", answer="d").with_inputs("answer")]
+    demos.append(Example(question="e", answer="f").with_inputs())
+    saved(tmp_path / "x.json", demos)
+    fresh = Predict("question -> answer")
+
+    fresh.load(tmp_path / "x.json")
+
+    assert schema.are_lean(lean(tmp_path / "x.json"))
+    assert [each.input_keys for each in fresh.demos] == [{"question"}, {"answer"}, set()]
+
+
+@pytest.mark.parametrize("value", [1, 1.5, ["a"], {"a": "b"}, (1,)])
+def test_other_values_take_the_slow_way(tmp_path, value):
+    """They may need decoding."""
+    saved(tmp_path / "x.json", [Example(question="a", answer=value)])
+    fresh = Predict("question -> answer")
+
+    fresh.load(tmp_path / "x.json")
+
+    assert not schema.are_lean(lean(tmp_path / "x.json"))
+    assert fresh.demos[0].answer == value
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b'"answer": "b"', b'"answer": "x", "answer": "b"'),
+        (b'       "answer": "b"', b'"answer":"x","answer":"b"'),  # as long as without, but for the indent
+        (b'      "id"', b'      "more": 1,\n      "id"'),
+        (b'  "self": {', b'  "self": {"config": {}, '),
+    ],
+)
+def test_what_is_there_twice_or_unknown_is_noticed(tmp_path, old, new):
+    """The program stays as it was."""
+    data = saved(tmp_path / "x.json", [Example(question="a", answer="b")])
+    assert old in data
+    (tmp_path / "x.json").write_bytes(data.replace(old, new))
+    fresh = Predict("question -> answer")
+
+    with pytest.raises(DocumentError):
+        fresh.load(tmp_path / "x.json")
+
+    assert fresh.demos == []
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_another_layout_takes_the_slow_way(tmp_path, indent):
+    """It is as good."""
+    data = saved(tmp_path / "x.json", [Example(question="a", answer="b")])
+    (tmp_path / "x.json").write_text(json.dumps(json.loads(data), indent=indent), "utf-8")
+    fresh = Predict("question -> answer")
+
+    fresh.load(tmp_path / "x.json")
+
+    assert not schema.are_lean(lean(tmp_path / "x.json"))
+    assert dict(fresh.demos[0]) == {"question": "a", "answer": "b"}
+
+
+def test_a_text_that_looks_like_the_gap_is_no_gap(tmp_path):
+    """The rest of a document is written around a word; somebody else may use that word."""
+    data = saved(tmp_path / "x.json", [Example(question="a", answer="b")], stop="\0demos")
+
+    assert not is_whole(schema.read_lean(data), data)
+    Predict("question -> answer").load(tmp_path / "x.json")
+
+
+def test_more_after_the_document(tmp_path):
+    """And less."""
+    data = saved(tmp_path / "x.json", [Example(question="a", answer="b")])
+    document = schema.read_lean(data)
+
+    assert not is_whole(document, data + b"\n")
+    assert not is_whole(document, data[:-1])
+
+
+def test_too_deep_beside_the_demos(tmp_path):
+    """The depth of the rest is looked at as ever."""
+    data = saved(tmp_path / "x.json", [Example(question="a", answer="b")])
+    deep = b"[" * 70 + b"]" * 70
+    (tmp_path / "x.json").write_bytes(data.replace(b'"config": {}', b'"config": {"x": ' + deep + b"}"))
+
+    with pytest.raises(DocumentError, match="deeper than 64"):
+        Predict("question -> answer").load(tmp_path / "x.json")
