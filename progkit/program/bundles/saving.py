@@ -1,0 +1,169 @@
+"""A program written as a bundle: its state, its structure, its source, what it needs, and the list of it all.
+
+Everything is made in memory, then placed in one step, once a process that knows nothing of the project has loaded it.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+
+from progkit import artifact
+from progkit.artifact.bundle.capturing import Captured, capture
+from progkit.artifact.bundle.finding import Finder, Owner
+from progkit.artifact.bundle.manifest import manifest, say_the_same
+from progkit.artifact.bundle.opening import Opened, digest_of, is_bundle, open_bundle
+from progkit.artifact.bundle.pickling import Pickled, Rules, pickled
+from progkit.artifact.bundle.placing import place
+from progkit.artifact.bundle.requirements import Needs, needs
+from progkit.artifact.bundle.secrecy import Secrets
+from progkit.artifact.decoding import decode
+from progkit.artifact.reading import read_bytes
+from progkit.artifact.trust import remember
+from progkit.caching.moving import FORMAT
+from progkit.errors import ConfigurationError, DocumentError, UnsavableError
+from progkit.program import state, tree
+from progkit.program.bundles.choosing import Chosen, choose, class_path
+from progkit.program.bundles.proving import Proof
+from progkit.program.bundles.reducing import Reducing
+from progkit.program.bundles.scripts import Script, script_of
+from progkit.program.module import Module
+from progkit.schema.bundles import MANIFEST
+
+
+def save_bundle(
+    program: Module,
+    path: str | os.PathLike[str],
+    modules_to_serialize: Sequence[ModuleType | str] | None = None,
+    cache: str | os.PathLike[str] | None = None,
+) -> state.SaveReport:
+    """Write *program* as a bundle into the directory *path*; see ``Module.save``."""
+    if os.fspath(path).endswith(".json"):
+        raise ConfigurationError(f"a bundle is a directory; {os.fspath(path)!r} is the name of a state file")
+    making = _Making(program, modules_to_serialize)
+    files = making.files(cache)
+    listed = manifest(files, making.pickled, making.captured, making.told())
+    proof = Proof(making.pickled, making.captured)
+    there = _same(path, files, listed)
+    if there is not None:
+        proof.require(os.fspath(path), there.digest)
+    else:
+        digest = digest_of(listed)
+        place(path, {**files, MANIFEST: listed}, lambda new: proof.require(new, digest))
+    digest = digest_of(listed) if there is None else there.digest
+    remember(digest, path)
+    return making.report(os.fspath(path), there is None, digest)
+
+
+class _Making:
+    """A bundle in the making: what of the program travels, by whatever way."""
+
+    def __init__(self, program: Module, names: Sequence[ModuleType | str] | None) -> None:
+        self.program = program
+        self.finder = Finder()
+        self.chosen: Chosen = choose(program, names, self.finder)
+        self.state = state.capture(program, without=self.chosen.left_out)
+        self.script: Script | None = script_of(self.finder) if self.chosen.modules is None else None
+        parts = list(tree.walk(program, without=self.chosen.left_out))
+        self.reducing = Reducing(
+            {id(part): path for path, part in parts if hasattr(part, "demos")}, self.chosen.left_out
+        )
+        self.pickled: Pickled = pickled(program, self._rules())
+        self.captured: Captured = self._captured()
+        self.needs: Needs = needs(self.captured.foreign, self.finder)
+
+    def files(self, cache: str | os.PathLike[str] | None) -> dict[str, bytes]:
+        """Every file but the manifest.
+
+        Raises:
+            UnsavableError: for a secret in one of them.
+        """
+        places = self.captured.files()
+        files = {
+            "state.json": artifact.encode(self.state.document),
+            "program.pkl": self.pickled.data,
+            "requirements.txt": self.needs.text().encode(),
+            **{place: self.captured.sources[name].data for name, place in places.items()},
+        }
+        if cache is not None:
+            files["cache.jsonl"] = _replies(os.fspath(cache))
+        secrets = Secrets()
+        for path, data in files.items():
+            at = None if path == "state.json" else secrets.place_in(data)
+            if at is not None:
+                line = data.count(b"\n", 0, at) + 1
+                raise UnsavableError(f"{path}, line {line}", "holds what looks like a secret; read it from elsewhere")
+        return files
+
+    def told(self) -> dict[str, object]:
+        """What the manifest says of the program."""
+        return {
+            "program": class_path(self.program),
+            "left_out": self.reducing.met,
+            "dependencies": self.needs.dependencies,
+        }
+
+    def report(self, path: str, changed: bool, digest: str) -> state.SaveReport:
+        """What was done, and what the user should know of it."""
+        local = [f"{each}: names a directory of this machine, and so does program.pkl" for each in self.pickled.local]
+        by_value = ", ".join(self.pickled.by_value)
+        bytecode = [f"travels as bytecode, which this Python alone can run: {by_value}"] if by_value else []
+        notes = [*bytecode, *self.captured.notes, *self.needs.notes, *self.reducing.notes, *local]
+        return state.SaveReport(
+            path,
+            changed,
+            [*self.state.dropped, *self.reducing.dropped],
+            digest,
+            "bytecode" if self.pickled.by_value else "source",
+            notes,
+        )
+
+    def _rules(self) -> Rules:
+        places = {os.path.expanduser("~"), os.getcwd()}
+        return Rules(
+            self.reducing,
+            self._is_own,
+            self._goes_by_value,
+            {} if self.script is None else {"__main__": self.script.name},
+            tuple(sorted(each.rstrip(os.sep) + os.sep for each in places if len(each) > 1)),
+        )
+
+    def _is_own(self, module: str) -> bool:
+        return self.finder.owner(module) in (Owner.OWN, Owner.PROGKIT, Owner.UNKNOWN)
+
+    def _goes_by_value(self, module: str) -> bool:
+        """Whether no source of *module* could be imported where the bundle is loaded."""
+        if module in ("__main__", "__mp_main__"):
+            return self.script is None or module != "__main__"
+        owner = self.finder.owner(module)
+        return owner is Owner.UNKNOWN or (owner is Owner.OWN and not self.finder.is_importable(module))
+
+    def _captured(self) -> Captured:
+        needed = {module: where for (module, _), where in self.pickled.named.items()}
+        own = {} if self.script is None else {self.script.name: self.script.source}
+        own = {name: each for name, each in own.items() if name in needed}
+        return capture(needed, self.finder, self.chosen.modules, self.pickled.imported, own)
+
+
+def _same(path: str | os.PathLike[str], files: Mapping[str, bytes], listed: bytes) -> Opened | None:
+    """The bundle at *path*, if it is the one that would be written, but for who wrote it."""
+    if not is_bundle(path):
+        return None
+    try:
+        there = open_bundle(path)
+    except DocumentError:
+        return None
+    is_same = there.files == files and say_the_same(there.manifest, decode(listed, MANIFEST))
+    return there if is_same else None
+
+
+def _replies(source: str) -> bytes:
+    """The content of an export of the cache.
+
+    Raises:
+        DocumentError: if it is none.
+    """
+    data = read_bytes(source)
+    head = decode(data.partition(b"\n")[0], source)
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
+        raise DocumentError(source, "line 1", "is no export of a cache", "`progkit cache export FILE` writes one")
+    return data
