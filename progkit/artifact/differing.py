@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from progkit.artifact.dspy.matching import settle
+from progkit.artifact.encoding import alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ def _signatures(document: Mapping[str, Any]) -> dict[str, Any]:
 
 def _of_parts(old: Mapping[str, Any], new: Mapping[str, Any], what: str) -> Iterator[Change]:
     for path in [*old, *(each for each in new if each not in old)]:
-        if old.get(path) != new.get(path):
+        if not alike(old.get(path), new.get(path)):
             yield Change(path, what, old.get(path), new.get(path))
 
 
@@ -70,7 +71,7 @@ def _of_signature(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[_F
         for key in ("role", "type", "desc", "prefix", "constraints", "default"):
             one, other = mine.get(key), theirs.get(key)
             known = "" not in (mine["type"], theirs["type"]) or key in ("desc", "prefix")
-            if one != other and known:
+            if not alike(one, other) and known:
                 yield f"field {name}.{key}", one, other
     both = [name for name in old["order"] if name in new["fields"]]
     if both != [name for name in new["order"] if name in old["fields"]]:
@@ -85,6 +86,8 @@ def _of_demos(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[
     for name in theirs:
         if name not in mine:
             yield f"demo {name}", None, theirs[name]["values"]
+        elif not alike(mine[name]["values"], theirs[name]["values"]):  # edited by hand, the id left as it was
+            yield f"demo {name}", mine[name]["values"], theirs[name]["values"]
         elif mine[name].get("inputs") != theirs[name].get("inputs"):
             yield f"demo {name}.inputs", mine[name].get("inputs"), theirs[name].get("inputs")
     both = [name for name in mine if name in theirs]
@@ -94,5 +97,5 @@ def _of_demos(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> Iterator[
 
 def _of_mapping(old: Mapping[str, Any], new: Mapping[str, Any], part: str) -> Iterator[_Found]:
     for name in [*old, *(each for each in new if each not in old)]:
-        if old.get(name) != new.get(name):
+        if not alike(old.get(name), new.get(name)):
             yield f"{part}.{name}", old.get(name), new.get(name)

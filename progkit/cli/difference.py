@@ -41,10 +41,19 @@ def _show(changes: list[Change]) -> None:
             print("  instructions")
             for line in _lines(each.before, each.after):
                 print(f"    {line}")
+        elif each.part == "demo order":
+            print(f"  demos moved: {', '.join(_moved(each.before, each.after))}")
         elif each.before is None or each.after is None:
             print(f"  {each.part} {'added' if each.before is None else 'removed'}{_brief(each)}")
         else:
             print(f"  {each.part}: {_said(each.before)} -> {_said(each.after)}")
+
+
+def _moved(before: list[str], after: list[str]) -> Iterator[str]:
+    """The demos that are not where they were among the others: all that the longest common order leaves out."""
+    blocks = difflib.SequenceMatcher(None, before, after, autojunk=False).get_matching_blocks()
+    still = {name for start, _, size in blocks for name in before[start : start + size]}
+    return (name for name in after if name not in still)
 
 
 def _brief(change: Change) -> str:
