@@ -29,8 +29,9 @@ class Reply:
 
     text: what it says, to each of the *n* asked for (None: no content). status, message: an error instead, for
     a status of 400 or more. headers: added to the reply's. delay: seconds before it answers. hang: it never
-    answers. drop: it closes the connection without a word. drip: seconds between bytes of the body. raw: the
-    body's bytes, whatever they are. usage, finish_reason, tool_calls, reasoning, error_code: fields of the body.
+    answers. drop: it closes the connection without a word. cut: it does so after so many bytes of the body. drip:
+    seconds between bytes of the body. raw: the body's bytes, whatever they are. usage, finish_reason, tool_calls,
+    reasoning, error_code: fields of the body.
     """
 
     text: str | None = "ok"
@@ -40,6 +41,7 @@ class Reply:
     delay: float = 0.0
     hang: bool = False
     drop: bool = False
+    cut: int | None = None
     drip: float = 0.0
     raw: bytes | None = None
     usage: Mapping[str, Any] | None = None
@@ -76,12 +78,13 @@ class Reply:
 
 @dataclass(frozen=True)
 class Received:
-    """A request as it came over the wire; header names in lower case."""
+    """A request as it came over the wire; header names in lower case. port: the client's, one for each connection."""
 
     method: str
     path: str
     headers: dict[str, str]
     body: dict[str, Any]
+    port: int = field(default=0, compare=False)
 
 
 class ChatServer:
@@ -175,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length", 0))
         body = json.loads(self.rfile.read(length) or b"{}")
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = owner._take(Received(self.command, self.path, headers, body))
+        reply = owner._take(Received(self.command, self.path, headers, body, self.client_address[1]))
         if reply.delay or reply.hang:
             owner._wait(None if reply.hang else reply.delay)
         if reply.hang or reply.drop:
@@ -191,6 +194,11 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.headers.items():
             self.send_header(name, value)
         self.end_headers()
+        if reply.cut is not None:
+            self.wfile.write(content[: reply.cut])
+            self.close_connection = True
+            _break(self.connection)
+            return
         if not reply.drip:
             self.wfile.write(content)
             return

@@ -237,10 +237,13 @@ class TestInspect:
         assert "lm           none: the one in force" in out
 
     def test_prints_the_document(self, command, saved):
-        """--json is the file's own data."""
+        """--json is the file's own data, and what is said about the file."""
         _, out, _ = command("inspect", saved, "--json")
 
-        assert json.loads(out) == json.loads(Path(saved).read_text(encoding="utf-8"))
+        document = json.loads(out)
+        about = document.pop("about")
+        assert document == json.loads(Path(saved).read_text(encoding="utf-8"))
+        assert about["bytes"] == Path(saved).stat().st_size
 
     def test_shows_an_lm(self, command, tmp_path):
         """Its settings as saved."""

@@ -30,9 +30,11 @@ def server() -> Iterator[ChatServer]:
         yield server
 
 
-@pytest.fixture
-def lm(server: ChatServer) -> LM:
-    return LM("openai/test", api_base=server.url, api_key=KEY, num_retries=0, timeout=10)
+@pytest.fixture(params=["direct", "litellm"])
+def lm(server: ChatServer, request: pytest.FixtureRequest) -> LM:
+    """One that asks directly what can be, and one that asks all through litellm: both fail alike."""
+    client = "auto" if request.param == "direct" else "litellm"
+    return LM("openai/test", api_base=server.url, api_key=KEY, num_retries=0, timeout=10, client=client)
 
 
 def failure_of(lm: LM, request: Request = HI) -> LMError:

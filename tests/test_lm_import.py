@@ -1,4 +1,4 @@
-"""litellm at its door, in processes of their own: when it is imported, how, and how it is left."""
+"""litellm at its door, in processes of their own: when it is imported, how, and how it is left; and when it is not."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ def loaded():
 
 from progkit.lm import LM, Request, inspect_history, track_usage
 
-lm = LM("openai/test", api_base=sys.argv[1], api_key="fake", temperature=0.5)
+lm = LM("openai/test", api_base=sys.argv[1], api_key="fake", temperature=0.5, client="litellm")
 request = Request.of([{"role": "user", "content": "hi"}], **lm.identity)
 lm.copy(), lm.dump_state(), LM.from_state(lm.dump_state()[0]), repr(lm), inspect_history()
 print("before", loaded())
@@ -74,11 +74,62 @@ def test_litellm_comes_at_the_first_miss(tmp_path: Path) -> None:
     assert server.count == 5
 
 
+DIRECT = """
+import asyncio, gc, os, sys, threading
+
+def loaded():
+    return sorted({"litellm", "openai", "httpx", "pydantic", "aiohttp"} & set(sys.modules))
+
+from progkit.lm import LM, Request
+
+lm = LM("openai/test", api_base=sys.argv[1], api_key="fake", temperature=0.5)
+request = Request.of([{"role": "user", "content": "hi"}], **lm.identity)
+print("before", loaded())
+
+async def both():
+    return await asyncio.gather(lm.acomplete(request), asyncio.to_thread(lm.complete, request))
+
+print("answers", [each.text for each in asyncio.run(both())])
+print("after", loaded())
+
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons advise against fork beside threads
+child = os.fork()
+if not child:
+    status = lm.complete(request).text != "ok" or asyncio.run(lm.acomplete(request)).text != "ok"
+    gc.collect()
+    os._exit(status)
+print("child", os.waitpid(child, 0)[1], "parent", lm.complete(request).text)
+gc.collect()
+"""
+
+
+def test_the_direct_client_needs_no_litellm(tmp_path: Path) -> None:
+    """The first miss imports httpx and nothing heavier; parent and forked child ask side by side, and end in silence.
+
+    A connection that was open at the fork serves the parent alone.
+    """
+    with ChatServer() as server:
+        done = run(DIRECT, tmp_path, server.url)
+
+    assert done.stdout.splitlines() == [
+        "before []",
+        "answers ['ok', 'ok']",
+        "after ['httpx']",
+        "child 0 parent ok",
+    ]
+    assert done.stderr == ""
+    ports = [each.port for each in server.requests]
+    assert len(ports) == 5
+    assert set(ports[2:4]).isdisjoint(ports[:2])
+    assert ports[4] in ports[:2]
+
+
 REFUSED = """
 from progkit.errors import ConfigurationError
 from progkit.lm import LM
 try:
-    LM("openai/test", api_key="fake")("hi")
+    LM("openai/test", api_key="fake", client="litellm")("hi")
 except ConfigurationError as error:
     print(error)
 """

@@ -183,4 +183,5 @@ def test_an_address_is_on_one_host_or_none(text: str) -> None:
 
 def test_addresses_of_version_six() -> None:
     """With and without a port."""
-    assert hosts_of("http://[::1]:8000/v1") == {"[::1]:8000", "::1"}
+    assert hosts_of("http://[::1]:8000/v1") == {"[::1]:8000", "[::1]", "::1"}
+    assert hosts_of("https://[2001:DB8::1]/v1") == {"[2001:db8::1]:443", "[2001:db8::1]", "2001:db8::1"}

@@ -2,10 +2,12 @@
 
 HTTP clients belong to the loop that they were made on. Callers' loops come and go (``asyncio.run`` in a
 notebook, one for each thread); this one stays, so connections are reused from wherever the call
-comes, a blocking caller can give up on time, and no client outlives its loop.
+comes, a blocking caller can give up on time, and no client outlives its loop. Everything that goes through litellm
+travels here, and what blocking callers ask directly; a coroutine's direct requests stay on its own loop.
 """
 
 import asyncio
+import atexit
 import os
 import threading
 from collections.abc import Coroutine
@@ -26,6 +28,7 @@ class Background:
         self._thread: threading.Thread | None = None
         self._parents: list[asyncio.AbstractEventLoop] = []
         os.register_at_fork(after_in_child=self._forked)
+        atexit.register(self._exit)
 
     def start(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Begin *work*, in the caller's context variables. Cancelling the future cancels the work."""
@@ -63,6 +66,9 @@ class Background:
         asyncio.run_coroutine_threadsafe(_finish(last), loop)
         thread.join(timeout=5.0)
 
+    def _exit(self) -> None:  # pragma: no cover - at the end of a process, where coverage does not look
+        self.stop(_nothing())
+
     def _forked(self) -> None:  # pragma: no cover - in a forked child, where coverage does not look; a test forks
         """Forget the parent's loop, whose thread is not here; but keep it, so that no new one gets its id."""
         self._lock = threading.Lock()
@@ -71,6 +77,10 @@ class Background:
             for each in asyncio.all_tasks(self._loop):
                 each._log_destroy_pending = False  # type: ignore[attr-defined]  # they are the parent's to finish
         self._loop = self._thread = None
+
+
+async def _nothing() -> None:
+    """Nothing is left to be done: connections close with the loop."""
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -96,3 +106,7 @@ async def _cancel_others() -> None:
     for each in others:
         each.cancel()
     await asyncio.gather(*others, return_exceptions=True)
+
+
+shared = Background()
+"""The process's own."""

@@ -4,7 +4,6 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from progkit.errors import ConfigurationError
 from progkit.lm.secrecy import is_reference, public_url
@@ -12,7 +11,12 @@ from progkit.lm.secrecy import is_reference, public_url
 NAMES = ("api_base", "base_url")
 """The parameters that name an endpoint."""
 
-_PLAIN = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d+)?(/[^\s\\@]*)?|https?://\[[0-9a-fA-F:.]+\](:\d+)?(/[^\s\\@]*)?")
+_PORTS = {"http": "80", "https": "443"}
+_HOST = re.compile(r"([A-Za-z0-9.\-]+|\[[0-9a-fA-F:.]+\])(:[0-9]+)?|[0-9a-fA-F:.]+")
+_PORT = re.compile(r":[0-9]+$")
+_PLAIN = re.compile(
+    r"https?://[A-Za-z0-9.\-]+(:[0-9]+)?(/[^\s\\@]*)?|https?://\[[0-9a-fA-F:.]+\](:[0-9]+)?(/[^\s\\@]*)?"
+)
 
 
 def in_environment(model: str) -> str:
@@ -57,9 +61,30 @@ def withheld(wire: Mapping[str, Any], allowed: Iterable[str]) -> str:
     return next((public_url(each) for each in addresses if not hosts_of(each) & hosts), "")
 
 
+def checked_hosts(allowed: Iterable[str]) -> tuple[str, ...]:
+    """The hosts *allowed*, each ``host`` or ``host:port``.
+
+    Raises:
+        ConfigurationError: for what can be no host, such as an address, or one text instead of a list.
+    """
+    if isinstance(allowed, str):
+        raise ConfigurationError(f"allow_hosts is a list of hosts, [{allowed!r}], not one text")
+    hosts = tuple(allowed)
+    for each in hosts:
+        if not isinstance(each, str) or not _HOST.fullmatch(each):
+            shown = public_url(each) if isinstance(each, str) else each  # an address may hold a password
+            raise ConfigurationError(f"allow_hosts takes 'host' or 'host:port', no address, and not {shown!r}")
+    return hosts
+
+
 def hosts_of(address: str) -> set[str]:
-    """``host`` and ``host:port`` of an address in the plain form; of any other, nothing."""
+    """``host`` and ``host:port`` of an address in the plain form; of any other, nothing.
+
+    A host of numbers (IPv6) is told with and without its brackets; without a port of its own, with its scheme's.
+    """
     if not _PLAIN.fullmatch(address):
         return set()
-    parts = urlsplit(address)
-    return {parts.netloc.lower(), (parts.hostname or "").lower()} - {""}
+    scheme, _, rest = address.lower().partition("://")
+    place = rest.partition("/")[0]
+    host = _PORT.sub("", place)
+    return {host, host.strip("[]"), place if host != place else f"{host}:{_PORTS[scheme]}"}

@@ -24,7 +24,8 @@ from progkit.errors import (
 )
 from progkit.lm.secrecy import blot
 
-_LONGEST = 2000
+LONGEST = 2000
+"""Characters of a message; what is beyond is cut off."""
 _TRIMMINGS = re.compile(
     r"^(?:litellm\.\w+: |Timeout Error: |\w+(?:Error|Exception)(?: \w+Error)?(?: -|:) )+"
     r"|\. Handle with `litellm\.\w+`\."
@@ -57,7 +58,7 @@ def understood(error: BaseException, model: str, secrets: Iterable[str] = ()) ->
     message = _TRIMMINGS.sub("", str(error)) or type(error).__name__
     if kind is LMConnectionError or message == "Connection error.":
         message = f"{message} ({type(chain[-1]).__name__}: {chain[-1]})"
-    failure = kind(blot(message, secrets)[:_LONGEST], model, status, retry_after(headers))
+    failure = kind(blot(message, secrets)[:LONGEST], model, status, retry_after(headers))
     if kind is LMRateLimitError and any(getattr(each, "code", None) == "insufficient_quota" for each in chain):
         failure.retryable = False  # OpenAI's code for an account without money
     return failure
@@ -128,7 +129,7 @@ def _kind(chain: list[BaseException], status: int | None) -> type[LMError]:
     if litellm & {"AuthenticationError", "PermissionDeniedError"} or _NO_KEY.search(str(chain[0])):
         return LMAuthenticationError
     if status is not None:
-        return _of_status(status)
+        return of_status(status)
     if names & _TIMEOUTS:
         return LMTimeoutError
     if names & _CONNECTIONS:
@@ -136,8 +137,9 @@ def _kind(chain: list[BaseException], status: int | None) -> type[LMError]:
     if names & {"TypeError", "ImportError"}:  # something in the request that cannot be sent, a package not installed
         return LMBadRequestError
     made_up = getattr(chain[0], "status_code", None)
-    return _of_status(made_up) if isinstance(made_up, int) else LMError
+    return of_status(made_up) if isinstance(made_up, int) else LMError
 
 
-def _of_status(status: int) -> type[LMError]:
+def of_status(status: int) -> type[LMError]:
+    """The error that an HTTP status of 400 or more means."""
     return _BY_STATUS.get(status) or (LMServerError if status >= 500 else LMBadRequestError)

@@ -6,6 +6,7 @@ on the background loop, which does the importing too.
 
 import asyncio
 import atexit
+import copy
 import os
 from collections.abc import Mapping
 from concurrent.futures import Future
@@ -15,7 +16,7 @@ from typing import Any
 
 from progkit.errors import ConfigurationError, LMServerError, LMTimeoutError
 from progkit.lm import demo
-from progkit.lm.background import Background
+from progkit.lm.background import shared as background
 from progkit.lm.failures import understood
 from progkit.lm.replies import response
 from progkit.lm.retry import Outcome
@@ -25,7 +26,6 @@ _ENVIRONMENT = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCT
 _MALICIOUS = ("1.82.7", "1.82.8")
 """Releases by an attacker, with a thief of credentials in them (github.com/BerriAI/litellm/issues/24518)."""
 
-background = Background()
 _loaded: list[Any] = []
 
 _PRICES = (
@@ -47,7 +47,13 @@ def load() -> Future[None]:
 
 def ask(arguments: Mapping[str, Any], seconds: float | None) -> Future[Outcome]:
     """Send one request, once, with litellm's *arguments*; give up after *seconds*. ``load`` comes first."""
-    return background.start(_ask(dict(arguments), seconds))
+    own = {**arguments, "messages": copy.deepcopy(arguments["messages"])}  # litellm edits what it is given
+    return background.start(_ask(own, seconds))
+
+
+def priced(body: Mapping[str, Any], model: str) -> Future[float | None]:
+    """What *body*, a chat completion as *model* gave it, costs in US dollars; None if litellm cannot tell."""
+    return background.start(_priced(body, model))
 
 
 async def _load() -> None:
@@ -101,6 +107,14 @@ async def _ask(arguments: dict[str, Any], seconds: float | None) -> Outcome:
         return LMTimeoutError(f"no answer within {seconds} s", model)
     except Exception as error:  # what comes out of litellm is anything that its providers' code can raise
         return understood(error, model, secrets_of(arguments))
+
+
+async def _priced(body: Mapping[str, Any], model: str) -> float | None:
+    try:
+        await _load()
+        return _cost(_loaded[0], _loaded[0].ModelResponse(**body), model)
+    except Exception:  # as below
+        return None
 
 
 def _cost(litellm: Any, raw: Any, model: str) -> float | None:

@@ -1,4 +1,4 @@
-"""``LM``: a model at a provider, asked through litellm."""
+"""``LM``: a model at a provider, asked directly or through litellm."""
 
 import asyncio
 from collections import deque
@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Self, TextIO
 
-from progkit.errors import ConfigurationError, EndpointWithheldError
-from progkit.lm import endpoint, history, litellm_door, retry, state, usage, wire
+from progkit.errors import ConfigurationError, EndpointWithheldError, ProgkitError
+from progkit.lm import direct, endpoint, history, litellm_door, retry, state, usage, wire
+from progkit.lm.background import shared
 from progkit.lm.request import TRANSPORT, Message, Request
 from progkit.lm.response import Response
 from progkit.lm.secrecy import is_reference, is_secret, public_url
@@ -18,8 +19,10 @@ class LM:
 
     cache: whether its replies are kept. num_retries: how often to ask again after a failure that may pass. timeout:
     seconds for each attempt (None: litellm's 600). deadline: seconds for all attempts and the waits between
-    them. Everything else (temperature, max_tokens, api_key, api_base, ...) is sent as it stands; a value of
-    ``{"env": "NAME"}`` is read from the environment when it is needed.
+    them. client: ``auto`` asks OpenAI-compatible endpoints directly where that is known to be the same, and the
+    rest through litellm; ``litellm`` asks everything so; ``direct`` refuses what it cannot ask. It is no part of the
+    identity, and no file holds it. Everything else (temperature, max_tokens, api_key, api_base, ...) is sent as it
+    stands; a value of ``{"env": "NAME"}`` is read from the environment when it is needed.
 
     The model and what is sent never change: ``copy`` makes another. Credentials are in no repr, no
     pickle and no error. An LM is equal only to itself.
@@ -36,12 +39,14 @@ class LM:
         num_retries: int = 3,
         timeout: float | None = 60.0,
         deadline: float | None = None,
+        client: str = "auto",
         **kwargs: Any,
     ) -> None:
         self.cache = cache
         self.num_retries = num_retries
         self.timeout = timeout
         self.deadline = deadline
+        self.client = client
         self._model = model
         self._kwargs = {name: value for name, value in kwargs.items() if value is not None}
         self._unread: dict[str, Any] = {}
@@ -53,6 +58,7 @@ class LM:
         if self._kwargs.get("model_type") == "chat":
             del self._kwargs["model_type"]  # DSPy's default, and all there is here
         wire.check(self._model, self._kwargs)
+        wire.check_client(self.client)
         self._limits({})
         self.pace = retry.Pace()
         self.history: deque[history.Entry] = deque(maxlen=history.LIMIT_PER_LM)
@@ -113,15 +119,25 @@ class LM:
             ConfigurationError: for settings that cannot work.
         """
         ready = self._ready(request)
-        background = litellm_door.background
-        background.wait(litellm_door.load())
+        to = ready.direct
+        if isinstance(to, ProgkitError):
+            raise to
+        if to is not None:
+            ask = direct.ask
+            return retry.run(lambda seconds: shared.wait(shared.start(ask(to, seconds))), ready.limits, self.pace)
+        shared.wait(litellm_door.load())
         return retry.run(
-            lambda seconds: background.wait(litellm_door.ask(ready.arguments, seconds)), ready.limits, self.pace
+            lambda seconds: shared.wait(litellm_door.ask(ready.arguments, seconds)), ready.limits, self.pace
         )
 
     async def acomplete(self, request: Request) -> Response:
         """As ``complete``, without holding up the event loop, whichever it is."""
         ready = self._ready(request)
+        to = ready.direct
+        if isinstance(to, ProgkitError):
+            raise to
+        if to is not None:
+            return await retry.arun(lambda seconds: direct.ask(to, seconds), ready.limits, self.pace)
         await asyncio.wrap_future(litellm_door.load())
         return await retry.arun(
             lambda seconds: asyncio.wrap_future(litellm_door.ask(ready.arguments, seconds)), ready.limits, self.pace
@@ -166,7 +182,7 @@ class LM:
                 f"the environment's endpoint for {self._model} has changed since it was last asked; this request was "
                 "not sent, the next will go to the new one"
             )
-        return wire.Wire(arguments, self._limits(request.params))
+        return wire.Wire(arguments, self._limits(request.params), wire.prepared(arguments, self.client))
 
     def _limits(self, given: Mapping[str, Any]) -> retry.Limits:
         own = {"num_retries": self.num_retries, "timeout": self.timeout, "deadline": self.deadline}
@@ -181,7 +197,7 @@ class LM:
         """
         new = type(self).__new__(type(self))
         vars(new).update(vars(self))
-        own = {name: changes.pop(name) for name in state.OWN if name in changes}
+        own = {name: changes.pop(name) for name in (*state.OWN, "client") if name in changes}
         vars(new).update(own)
         new._model = changes.pop("model", self._model)
         new._kwargs = {name: value for name, value in {**self._kwargs, **changes}.items() if value is not None}
@@ -210,7 +226,7 @@ class LM:
         return kept
 
     def __setstate__(self, kept: dict[str, Any]) -> None:
-        vars(self).update(kept)
+        vars(self).update({"client": "auto", **kept})
         self._begin()
 
     def __repr__(self) -> str:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from progkit.errors import LMError, LMTimeoutError
+from progkit.lm import pacing
 from progkit.lm.response import Response
 
 FIRST = 0.5
@@ -108,10 +109,13 @@ def run(ask: Callable[[float | None], Outcome], limits: Limits, pace: Pace) -> R
         outcome = ask(attempts.limit())
         if isinstance(outcome, Response):
             return outcome
+        pacing.failed(outcome)
         wait = attempts.after(outcome)
         if wait is None:
             raise outcome
         pace.sleep(wait)
+        for seconds in pacing.pauses():
+            pace.sleep(seconds)
 
 
 async def arun(ask: Callable[[float | None], Awaitable[Outcome]], limits: Limits, pace: Pace) -> Response:
@@ -121,7 +125,10 @@ async def arun(ask: Callable[[float | None], Awaitable[Outcome]], limits: Limits
         outcome = await ask(attempts.limit())
         if isinstance(outcome, Response):
             return outcome
+        pacing.failed(outcome)
         wait = attempts.after(outcome)
         if wait is None:
             raise outcome
         await pace.asleep(wait)
+        for seconds in pacing.pauses():
+            await pace.asleep(seconds)

@@ -57,7 +57,10 @@ def blot(text: str, secrets: Iterable[str] = ()) -> str:
 
 def public_url(url: str) -> str:
     """*url* without user and password, and with keys in its query blotted out."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # brackets around what is no address of version 6
+        return _SHAPES.sub(_BLOT, url)
     return _SHAPES.sub(_BLOT, urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])))
 
 

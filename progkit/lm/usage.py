@@ -43,6 +43,24 @@ class UsageTracker:
             self.cost += response.cost or 0.0
             _count(self.billed, response.model, response.usage)
 
+    def merge(self, other: "UsageTracker") -> None:
+        """Count what *other* has counted."""
+        with self._lock:
+            for mine, theirs in ((self.billed, other.billed), (self.saved, other.saved)):
+                for model, usage in theirs.items():
+                    _count(mine, model, usage)
+            self.cost += other.cost
+            self.saved_cost += other.saved_cost
+            self.unpriced += other.unpriced
+            self.calls += other.calls
+            self.hits += other.hits
+            self.whole = self.whole and other.whole
+
+    @property
+    def total_tokens(self) -> int:
+        """The tokens billed, of all models."""
+        return sum(map(tokens, self.billed.values()))
+
     def get_total_tokens(self) -> dict[str, dict[str, Any]]:
         """A copy of *billed*, by model."""
         with self._lock:
@@ -50,6 +68,12 @@ class UsageTracker:
 
     def __repr__(self) -> str:
         return f"UsageTracker(calls={self.calls}, hits={self.hits}, cost={self.cost}, billed={self.billed})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())
 
 
 _trackers: ContextVar[tuple[UsageTracker, ...]] = ContextVar("progkit_usage_trackers", default=())
@@ -74,6 +98,12 @@ def record(response: Response) -> None:
     """Tell every tracker in force of a reply, from an LM or from the cache."""
     for tracker in _trackers.get():
         tracker.add(response)
+
+
+def absorb(counted: UsageTracker) -> None:
+    """Tell every tracker in force of what was *counted* elsewhere, in another process."""
+    for tracker in _trackers.get():
+        tracker.merge(counted)
 
 
 def tokens(usage: Mapping[str, Any]) -> int:

@@ -1,13 +1,16 @@
-"""What goes over the wire for a request: litellm's arguments, and how often and how long to try."""
+"""What goes over the wire for a request: litellm's arguments, by which client, how often and how long to try."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any
 
-from progkit.errors import ConfigurationError
+from progkit.errors import ConfigurationError, ProgkitError
 from progkit.lm import endpoint
+from progkit.lm.direct import Prepared, prepare
 from progkit.lm.request import Request
 from progkit.lm.retry import Limits
+
+CLIENTS = ("auto", "direct", "litellm")
+"""How an LM asks: directly what can be, through litellm what cannot; or all of it one way."""
 
 _NOT_SENT = frozenset(("rollout_id", "cache", "num_retries", "max_retries", "timeout", "deadline", "user_agent"))
 _OF_DSPY = {
@@ -22,13 +25,28 @@ _OF_DSPY = {
 
 
 class Wire:
-    """A request made ready. A class with no fields to show: the arguments hold the key."""
+    """A request made ready. A class with no fields to show: they hold the key.
 
-    __slots__ = ("arguments", "limits")
+    direct: the request as it goes past litellm, None if it goes through it; or why it cannot go, to be raised where
+    no key is among the local variables.
+    """
 
-    def __init__(self, arguments: dict[str, Any], limits: Limits) -> None:
+    __slots__ = ("arguments", "direct", "limits")
+
+    def __init__(self, arguments: dict[str, Any], limits: Limits, direct: Prepared | ProgkitError | None) -> None:
         self.arguments = arguments
         self.limits = limits
+        self.direct = direct
+
+
+def check_client(client: object) -> None:
+    """Refuse a *client* that there is not.
+
+    Raises:
+        ConfigurationError: naming those that there are.
+    """
+    if client not in CLIENTS:
+        raise ConfigurationError(f"client is one of {', '.join(map(repr, CLIENTS))}, not {client!r}")
 
 
 def check(model: object, settings: Mapping[str, Any]) -> None:
@@ -66,8 +84,20 @@ def arguments(request: Request, settings: Mapping[str, Any], identity: Mapping[s
         for name, value in merged.items()
         if value is not None and name not in _NOT_SENT
     }
-    sent["messages"] = copy.deepcopy(request.messages)  # litellm edits what it is given
+    sent["messages"] = request.messages
     return sent
+
+
+def prepared(arguments: Mapping[str, Any], client: str) -> Prepared | ProgkitError | None:
+    """The request of these *arguments* as it goes past litellm; None if it is to go through it; or why it cannot go."""
+    if client == "litellm":
+        return None
+    found = prepare(arguments)
+    if not isinstance(found, str):
+        return found
+    if client == "direct":
+        return ConfigurationError(f"client='direct' cannot ask this: {found}; client='auto' leaves it to litellm")
+    return None
 
 
 def limits(own: Mapping[str, Any], settings: Mapping[str, Any], given: Mapping[str, Any]) -> Limits:
