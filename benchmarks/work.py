@@ -85,8 +85,6 @@ class Task:
             return int(json.load(response)["asked"])
 
 
-
-
 def timed(call: Callable[[Any], Any], items: Sequence[Any]) -> float:
     """The median time of *call* with each of *items*, the first tenth (the warm-up) left out."""
     times = []

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from progkit.adapters import ChatAdapter as ChatAdapter
     from progkit.adapters import JSONAdapter as JSONAdapter
     from progkit.artifact import LoadReport as LoadReport
+    from progkit.batch import BatchOptions as BatchOptions
+    from progkit.batch import BatchReport as BatchReport
+    from progkit.batch import BatchResults as BatchResults
+    from progkit.batch import Failure as Failure
     from progkit.caching import Cache as Cache
     from progkit.caching import DiskTier as DiskTier
     from progkit.caching import EncryptedTier as EncryptedTier
@@ -36,16 +40,22 @@ if TYPE_CHECKING:
     from progkit.content.tool_calls import ToolCalls as ToolCalls
     from progkit.errors import AdapterParseError as AdapterParseError
     from progkit.errors import ArtifactError as ArtifactError
+    from progkit.errors import BatchStoppedError as BatchStoppedError
+    from progkit.errors import CheckpointError as CheckpointError
     from progkit.errors import ConfigurationError as ConfigurationError
     from progkit.errors import DocumentError as DocumentError
+    from progkit.errors import EnvironmentMismatchError as EnvironmentMismatchError
     from progkit.errors import InputError as InputError
     from progkit.errors import LMError as LMError
     from progkit.errors import NotCachedError as NotCachedError
     from progkit.errors import OfflineMissError as OfflineMissError
     from progkit.errors import ProgkitError as ProgkitError
+    from progkit.errors import RevisionError as RevisionError
     from progkit.errors import SignatureError as SignatureError
     from progkit.errors import StateMismatchError as StateMismatchError
     from progkit.errors import ToolError as ToolError
+    from progkit.errors import UnloadableError as UnloadableError
+    from progkit.errors import UntrustedError as UntrustedError
     from progkit.example import Example as Example
     from progkit.example import Prediction as Prediction
     from progkit.lm import LM as LM
@@ -76,6 +86,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "adapters": ("Adapter", "ChatAdapter", "JSONAdapter"),
     "artifact": ("LoadReport",),
+    "batch": ("BatchOptions", "BatchReport", "BatchResults", "Failure"),
     "caching": ("Cache", "configure_cache", "explain_miss", "export_cache", "import_cache")
     + ("DiskTier", "EncryptedTier", "MemoryTier", "Redactor", "RedisTier"),
     "content.base": ("Type",),
@@ -86,7 +97,9 @@ _ROOMS = {
     "content.tool": ("Tool",),
     "content.tool_calls": ("ToolCalls",),
     "errors": ("AdapterParseError", "ArtifactError", "ConfigurationError", "DocumentError", "InputError", "LMError")
-    + ("NotCachedError", "OfflineMissError", "ProgkitError", "SignatureError", "StateMismatchError", "ToolError"),
+    + ("NotCachedError", "OfflineMissError", "ProgkitError", "SignatureError", "StateMismatchError", "ToolError")
+    + ("BatchStoppedError", "CheckpointError", "EnvironmentMismatchError", "RevisionError", "UnloadableError")
+    + ("UntrustedError",),
     "example": ("Example", "Prediction"),
     "lm": ("LM", "Completion", "LanguageModel", "Request", "Response", "inspect_history", "track_usage"),
     "program": ("ChainOfThought", "Module", "Predict", "ReAct", "cached", "load"),

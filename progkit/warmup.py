@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from progkit.adapters import read_completion, write_completion
+from progkit.batch import Budget
 from progkit.caching import Cache, can_prefetch, prefetch
 from progkit.errors import AdapterParseError, ConfigurationError
 from progkit.example import Example
@@ -100,8 +101,8 @@ def warm(
         raise ConfigurationError("max_cost goes with mode='call': mode='demos' asks no LM")
     started = time.perf_counter()
     report = WarmReport()
-    budget = _Budget(max_cost)
-    step = _from_demo if mode == "demos" else _Caller(budget)
+    purse = _Purse(max_cost)
+    step = _from_demo if mode == "demos" else _Caller(purse)
     work = [(path, each, index) for path, each in program.named_predictors() for index in range(len(each.demos))]
     outcomes = _outcomes(work, step, max(1, concurrency) if mode == "call" else 1)
     with labels.within(program):
@@ -110,7 +111,7 @@ def warm(
             report.note(f"{path}, demo {index}", outcome)
             if progress is not None:
                 progress(done, len(work))
-    report.cost = budget.spent
+    report.cost = purse.budget.spent
     report.seconds = time.perf_counter() - started
     return report
 
@@ -208,8 +209,8 @@ def _from_demo(predictor: Predict, demo: Demo) -> Outcome:
 class _Caller:
     """Asks the LM for what is not cached, within a budget, each request once."""
 
-    def __init__(self, budget: "_Budget") -> None:
-        self.budget = budget
+    def __init__(self, purse: "_Purse") -> None:
+        self.purse = purse
         self.begun: set[str] = set()
         self.lock = threading.Lock()
 
@@ -221,7 +222,7 @@ class _Caller:
             if place.key in self.begun:
                 return Outcome("present")
             self.begun.add(place.key)
-        refused = self.budget.begin()
+        refused = self.purse.begin()
         if refused:
             return Outcome("skipped", refused)
         with track_usage() as tracker:
@@ -231,47 +232,28 @@ class _Caller:
             except Exception as error:
                 return Outcome("failed", f"{type(error).__name__}: {error}".splitlines()[0])
             finally:
-                self.budget.end(None if tracker.unpriced else tracker.cost)
+                self.purse.end(None if tracker.unpriced else tracker.cost)
         return Outcome("warmed")
 
 
-class _Budget:
-    """What may be spent (US dollars; None: anything) and what has been (None once a price is unknown)."""
+class _Purse:
+    """The budget of calls in several threads."""
 
     def __init__(self, most: float | None) -> None:
-        self.most = most
-        self.spent: float | None = 0.0
-        self.dearest: float | None = None
-        self.running = 0
+        self.budget = Budget(most)
         self.changed = threading.Condition()
 
     def begin(self) -> str:
         """Wait until one more call can be judged; why it must not be made, or nothing."""
         with self.changed:
-            if self.most is not None:
-                # The first call runs alone, to learn a price; then as many as the dearest so far allows.
-                self.changed.wait_for(lambda: self.running == 0 or self._allows())
-                if self.spent is None:
-                    return "cost ceiling: the price of a call is unknown"
-                if not self._allows():
-                    return f"cost ceiling of ${self.most:g} reached"
-            self.running += 1
+            while not self.budget.begin():
+                if self.budget.refusal:
+                    return self.budget.refusal
+                self.changed.wait()
             return ""
-
-    def _allows(self) -> bool:
-        if self.most is None or self.spent is None or self.most <= 0:
-            return False
-        if self.dearest is None:
-            return self.running == 0
-        return self.spent + (self.running + 1) * self.dearest <= self.most
 
     def end(self, cost: float | None) -> None:
         """A call is over; it was billed *cost*."""
         with self.changed:
-            self.running -= 1
-            if cost is None or self.spent is None:
-                self.spent = None
-            else:
-                self.spent += cost
-                self.dearest = max(cost, self.dearest or 0.0)
+            self.budget.end(cost)
             self.changed.notify_all()

@@ -39,19 +39,33 @@ def _stay_at_home(event: str, args: tuple[Any, ...]) -> None:
 sys.addaudithook(_stay_at_home)
 
 
+def _forget_modules(directory: Path) -> None:
+    """Forget the modules that a test wrote and imported: the next one may have others of these names."""
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if isinstance(file, str) and file.startswith(f"{directory}{os.sep}"):
+            del sys.modules[name]
+
+
 @pytest.fixture(autouse=True)
 def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The test's own cache directory and environment; what the process remembers is put back after it."""
+    """The test's own cache directory, trust list and environment; what the process remembers is put back after it."""
     before = dict(os.environ)
     for name in before:
         if name.startswith(OURS) or name.endswith(KEYS):
             del os.environ[name]
     # Whoever configures logging (the import contracts' checker does) disables the loggers that are there already.
-    logging.getLogger("progkit").disabled = False
+    for name in logging.root.manager.loggerDict:
+        if name.partition(".")[0] == "progkit":
+            logging.getLogger(name).disabled = False
     directory = tmp_path_factory.mktemp("own-world")
     os.environ["PROGKIT_CACHE_DIR"] = str(directory / "cache")
+    os.environ["XDG_CONFIG_HOME"] = str(directory / "config")
     settings = runtime._process.settings
+    path = list(sys.path)
     yield directory
+    sys.path[:] = path
+    _forget_modules(tmp_path_factory.getbasetemp())
     runtime._process.settings = settings
     reset_default_cache()
     history.clear()

@@ -33,15 +33,16 @@ HEAVY = (
     "cryptography",
     "diskcache",
     "filelock",
+    "httpx",
     "json_repair",
     "litellm",
     "platformdirs",
     "pydantic",
 )
-HEAVY += ("packaging", "redis", "tqdm")
+HEAVY += ("packaging", "pyarrow", "redis", "tiktoken", "tqdm")
 """Third-party libraries that are imported inside a function, at their door, when they are first needed."""
 
-CONSTRUCTORS = ("__init__", "InputField", "OutputField", "configure_cache")
+CONSTRUCTORS = ("__init__", "InputField", "OutputField", "configure_cache", "load")
 """Public constructors, in whatever form: they take what they make, one parameter each."""
 
 
@@ -258,14 +259,19 @@ def test_python_m_progkit_is_the_command(capsys: pytest.CaptureFixture[str]) -> 
 CLASSES = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.ProgkitError)]
 SAMPLES: dict[str, Any] = {
     "adapter": "ChatAdapter",
+    "digest": "sha256:0",
     "endpoint": "http://127.0.0.1:1/v1",
+    "finished": [(0, "yes")],
     "found": {"a": 1},
     "hint": "do this",
+    "holds": "desk:Desk",
     "inputs": {"question": "?"},
     "known": ["question"],
     "message": "no",
+    "mismatches": ["block  pydantic: 3.0 when saved, 2.7 here"],
     "missing": ["answer"],
     "model": "openai/x",
+    "path": "retriever",
     "position": 2,
     "predictor": "answer.predict",
     "program": "module:Class",
@@ -274,6 +280,8 @@ SAMPLES: dict[str, Any] = {
     "reply": "hm",
     "report": "missing: answer",
     "retry_after": 1.5,
+    "row": 7,
+    "seconds": 1.5,
     "source": "program.json",
     "status": 429,
     "text": "a -> b",

@@ -191,10 +191,8 @@ class TestRefusals:
 
         assert list(tmp_path.iterdir()) == []
 
-    def test_bundles_and_other_names(self, tmp_path):
+    def test_other_names(self, tmp_path):
         """Said plainly."""
-        with pytest.raises(ConfigurationError, match="bundles are not in this version"):
-            Reader().save(tmp_path / "x", save_program=True)
         with pytest.raises(ConfigurationError, match=r"ends in \.json"):
             Reader().save(tmp_path / "x.pkl")
 

@@ -19,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; the status to exit with."""
     options = parse(arguments)
     try:
+        if getattr(options, "at", None) is not None:
+            import_module("progkit.cli.revisions").pin(options)
         # Each command's room is imported when it is run: help and errors of usage stay light.
         status: int = import_module(f"progkit.cli.{options.room}").run(options)
         sys.stdout.flush()

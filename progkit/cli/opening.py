@@ -20,7 +20,13 @@ def open_program(options: argparse.Namespace) -> Module:
     """
     use_lm(options)
     if not options.program:
-        return load(options.file, allow_hosts=options.allow_host)
+        return load(
+            options.file,
+            strict=not options.no_strict,
+            allow_hosts=options.allow_host,
+            trust=options.trust,
+            keys=options.key,
+        )
     program = made(options.program, options.file)
     report = program.load(options.file, strict=not options.no_strict, allow_hosts=options.allow_host)
     if not report.ok or report.dropped or report.notes:

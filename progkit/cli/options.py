@@ -7,6 +7,10 @@ from typing import TypeAlias
 from progkit.version import __version__
 
 _STATE = "a saved state, .json, progkit's or DSPy's"
+_BUNDLE = "a saved program with its code, a directory"
+_AT = "read FILE at this git revision, like FILE@v1.2; the work tree is not touched"
+_ONLY_OURS = "pass over files that do not say they are progkit's, as a hook names every file that changed"
+_KEY = "a public key that must have signed, PEM or base64; of several one is enough"
 _TRUST = "hosts that an LM saved in the file may send prompts to"
 
 
@@ -32,11 +36,18 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _demo(commands)
     _run(commands)
+    _batch(commands)
     _inspect(commands)
     _validate(commands)
     _diff(commands)
+    _compat(commands)
+    _git(commands)
     _migrate(commands)
     _export(commands)
+    _sign(commands)
+    _verify(commands)
+    _trust(commands)
+    _untrust(commands)
     _render(commands)
     _warm(commands)
     _cache(commands)
@@ -61,6 +72,7 @@ def _demo(commands: _Commands) -> None:
 
 def _file(command: argparse.ArgumentParser) -> None:
     command.add_argument("file", metavar="FILE", help=_STATE)
+    command.add_argument("--at", metavar="REVISION", help=_AT)
     _program(command)
     command.add_argument(
         "--lm", metavar="MODEL", help="the LM for predictors that the file gives none, like openai/gpt-4o-mini"
@@ -68,6 +80,10 @@ def _file(command: argparse.ArgumentParser) -> None:
     command.add_argument("--api-base", metavar="URL", help="the endpoint of --lm")
     command.add_argument("--allow-host", metavar="HOST", action="append", default=[], help=_TRUST)
     command.add_argument("--no-strict", action="store_true", help="load what fits, and tell what does not")
+    command.add_argument("--trust", metavar="DIGEST", help="the digest of a bundle whose code may run, or: code")
+    command.add_argument(
+        "--key", metavar="PUB", action="append", default=[], help="a public key that must have signed the bundle"
+    )
 
 
 def _program(command: argparse.ArgumentParser) -> None:
@@ -90,14 +106,40 @@ def _run(commands: _Commands) -> None:
     command.add_argument("--offline", action="store_true", help="answer from the cache alone")
 
 
+def _batch(commands: _Commands) -> None:
+    command = _command(commands, "batch", "batching", "run a saved program on every row of a file, many at once")
+    _file(command)
+    add = command.add_argument
+    add("--input", metavar="FILE", required=True, help="rows of inputs: .jsonl, .csv or .parquet; - is stdin")
+    add("--input-format", choices=("jsonl", "csv", "parquet"), help="of --input; default: by its name")
+    add("--id", metavar="COLUMN", help="what a row is known by, no input; default: its number, from 0")
+    add("--output", metavar="JSONL", help="where the answers go, whole or not at all; default stdout")
+    add("--as-completed", action="store_true", help="write each answer when it is there, whatever the order")
+    add("--concurrency", type=int, default=16, metavar="N", help="rows under way at once (default 16)")
+    add("--max-errors", type=int, default=10, metavar="N", help="rows that may fail; -1: any number (default 10)")
+    add("--timeout", type=float, metavar="SECONDS", help="for each row")
+    add("--rpm", type=float, metavar="N", help="LM requests a minute, at most")
+    add("--tpm", type=float, metavar="N", help="tokens a minute, at most")
+    add("--max-cost", type=float, metavar="DOLLARS", help="stop before more is spent")
+    text = "where finished rows are kept, so that the same command goes on after a stop; default with --output: "
+    add("--checkpoint", metavar="FILE", help=text + "OUTPUT.checkpoint, removed when no row has failed")
+    add("--fresh", action="store_true", help="forget the checkpoint and begin anew")
+    add("--offline", action="store_true", help="answer from the cache alone")
+
+
 def _inspect(commands: _Commands) -> None:
     command = _command(commands, "inspect", "inspection", "show what a file holds; runs nothing")
     command.add_argument("file", metavar="FILE", help=_STATE)
+    command.add_argument("--at", metavar="REVISION", help=_AT)
+    command.add_argument("--demos", action="store_true", help="list every demo, not the first ten of each predictor")
 
 
 def _validate(commands: _Commands) -> None:
     command = _command(commands, "validate", "validation", "say whether files can be loaded; runs nothing of theirs")
-    command.add_argument("files", metavar="FILE", nargs="+", help=_STATE)
+    command.add_argument("files", metavar="FILE", nargs="+", help=f"{_STATE}; {_BUNDLE}; a directory of such")
+    command.add_argument("--at", metavar="REVISION", help=_AT)
+    command.add_argument("--canonical", action="store_true", help="also: exactly what this progkit would write")
+    command.add_argument("--only-ours", action="store_true", help=_ONLY_OURS)
     _program(command)
 
 
@@ -110,10 +152,47 @@ def _diff(commands: _Commands) -> None:
     _program(command)
 
 
+def _compat(commands: _Commands) -> None:
+    command = _command(commands, "compat", "compatibility", "tell whether callers of OLD would break with NEW")
+    command.add_argument("old", metavar="OLD", help=_STATE)
+    command.add_argument("new", metavar="NEW", help=_STATE)
+    command.add_argument("--allow-unknown", action="store_true", help="status 0 for what cannot be decided from a file")
+
+
+def _git(commands: _Commands) -> None:
+    text = "let git compare and merge saved programs by meaning"
+    actions = commands.add_parser("git", help=text, description=text[0].upper() + text[1:] + ".").add_subparsers(
+        title="actions", metavar="ACTION", required=True
+    )
+
+    def action(name: str, text: str, room: str = "git_setup") -> argparse.ArgumentParser:
+        command = _command(actions, name, room, text)
+        command.set_defaults(action=name)
+        return command
+
+    command = action("install", "write .gitattributes and this clone's configuration")
+    command.add_argument("patterns", metavar="PATTERN", nargs="*", help="of state files; default: those there are now")
+    action("uninstall", "take that back")
+    command = action("status", "say what is set up, and what is not")
+    command.add_argument("--check", action="store_true", help="status 1 if a state file has no attributes")
+    command = action("textconv", "print a saved state as git diff shows it (git calls it)", "git_driver")
+    command.add_argument("file", metavar="FILE")
+    command = action("merge-driver", "merge three versions into OURS (git calls it)", "git_driver")
+    for name in ("base", "ours", "theirs"):
+        command.add_argument(name, metavar=name.upper())
+    command.add_argument("marker", metavar="SIZE", type=int, help="of a conflict marker")
+    command.add_argument("path", metavar="PATH", help="of the merged file, for messages")
+    command.add_argument("labels", metavar="LABEL", nargs="*", help="what to call ours and theirs")
+
+
 def _migrate(commands: _Commands) -> None:
     command = _command(commands, "migrate", "migration", "write a file of DSPy's, or an older one, as one of today")
-    command.add_argument("file", metavar="FILE", help=_STATE)
-    command.add_argument("-o", "--output", metavar="OUT", required=True, help="where to; may be FILE")
+    command.add_argument("files", metavar="FILE", nargs="+", help=_STATE)
+    what = command.add_mutually_exclusive_group(required=True)
+    what.add_argument("-o", "--output", metavar="OUT", help="where to, for one FILE; may be FILE")
+    what.add_argument("--in-place", action="store_true", help="write each FILE to where it is")
+    what.add_argument("--check", action="store_true", help="write nothing; status 1 if a FILE is not as it would be")
+    command.add_argument("--only-ours", action="store_true", help=_ONLY_OURS)
     _program(command)
     command.add_argument("--layout", metavar="VERSION", help="lay prompts out as this DSPy does, like 3.4")
     command.add_argument("--no-strict", action="store_true", help="with --program: take what fits")
@@ -126,6 +205,41 @@ def _export(commands: _Commands) -> None:
     command.add_argument("-o", "--output", metavar="OUT", required=True, help="where to")
     _program(command)
     command.add_argument("--no-strict", action="store_true", help="with --program: take what fits")
+
+
+def _sign(commands: _Commands) -> None:
+    command = _command(commands, "sign", "signing", "sign a bundle with an ed25519 key, or make such a key")
+    command.set_defaults(action="sign")
+    command.add_argument("bundle", metavar="DIR", nargs="?", help=_BUNDLE)
+    key = command.add_mutually_exclusive_group(required=True)
+    key.add_argument("--key", metavar="PEM", help="the file with the private key")
+    key.add_argument("--new-key", metavar="PATH", help="make a pair: PATH, which stays with you, and PATH.pub")
+    command.add_argument("--password-env", metavar="NAME", help="the environment variable with the key's password")
+    command.add_argument("--only", action="store_true", help="leave out what other keys signed")
+
+
+def _verify(commands: _Commands) -> None:
+    command = _command(commands, "verify", "signing", "say whether a bundle is intact, and who signed it; runs nothing")
+    command.set_defaults(action="verify")
+    command.add_argument("bundle", metavar="DIR", help=_BUNDLE)
+    command.add_argument("--key", metavar="KEY", action="append", default=[], help=_KEY)
+    command.add_argument("--pin", metavar="DIGEST", help="the digest that it must have, sha256:...")
+
+
+def _trust(commands: _Commands) -> None:
+    command = _command(commands, "trust", "trusting", "let the code of a bundle run, for this user from now on")
+    command.set_defaults(action="trust")
+    command.add_argument("bundle", metavar="DIR", nargs="?", help=_BUNDLE)
+    how = command.add_mutually_exclusive_group()
+    how.add_argument("--yes", action="store_true", help="do not ask")
+    how.add_argument("--digest", metavar="DIGEST", help="do not ask, if this is its digest: sha256:...")
+    how.add_argument("--list", action="store_true", help="print what is trusted")
+
+
+def _untrust(commands: _Commands) -> None:
+    command = _command(commands, "untrust", "trusting", "take a bundle off the trust list")
+    command.set_defaults(action="untrust")
+    command.add_argument("bundle", metavar="DIR|DIGEST", help="a bundle, or a digest as trust --list prints it")
 
 
 def _render(commands: _Commands) -> None:

@@ -67,8 +67,13 @@ def inputs_of(program: Module, fields: list[str]) -> dict[str, Any]:
     return inputs
 
 
+def values_of(answer: Any) -> dict[str, Any]:
+    """What a program said, by name, to print; an answer that is no prediction is ``answer``."""
+    return answer.toDict() if isinstance(answer, Prediction) else {"answer": answer}
+
+
 def _show(answer: Any, as_json: bool) -> None:
-    values = answer.toDict() if isinstance(answer, Prediction) else {"answer": answer}
+    values = values_of(answer)
     if as_json:
         print(json.dumps(values, ensure_ascii=False, default=str))
         return
@@ -84,8 +89,7 @@ def _lines(program: Module, options: argparse.Namespace) -> int:
         out = files.enter_context(Path(options.output).open("w", encoding="utf-8")) if options.output else sys.stdout
         for number, inputs in _objects(lines, options.input):
             try:
-                answer = _answered(program, inputs)
-                found = answer.toDict() if isinstance(answer, Prediction) else {"answer": answer}
+                found = values_of(_answered(program, inputs))
             # The program is the user's: whatever it raises fails this line and not the others.
             except Exception as error:
                 failed += 1

@@ -159,6 +159,9 @@ class Tool(Content):
     def __deepcopy__(self, memo: object) -> "Tool":
         return self
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "_adapters": {}}  # made anew where they are needed
+
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
         # The door of pydantic; only who makes a schema of a type that holds tools gets here.

@@ -1,5 +1,6 @@
 """Errors of saved programs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from progkit.errors.root import ProgkitError
@@ -26,6 +27,10 @@ class DocumentError(ArtifactError):
 
 class VersionError(DocumentError):
     """A document of a version, or with a feature, that this progkit does not know."""
+
+
+class RevisionError(DocumentError):
+    """A path at a git revision (``program.json@v1.2``) that cannot be read from its repository."""
 
 
 class StateMismatchError(ArtifactError):
@@ -69,4 +74,62 @@ class ProgramNeededError(ArtifactError):
         return (
             f"{self.source}: {self.reason}. Name the class: --program {self.program or 'module:Class'} "
             "(the module must be importable)"
+        )
+
+
+class UntrustedError(ArtifactError):
+    """A bundle whose code may not run: *source*, its *digest*, the *reason*, what it *holds*, and a *hint*."""
+
+    def __init__(self, source: str, digest: str, reason: str, holds: str, hint: str = "") -> None:
+        super().__init__(source, digest, reason, holds, hint)
+        self.source = source
+        self.digest = digest
+        self.reason = reason
+        self.holds = holds
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [f"{self.source}: {self.reason}; nothing of it was run"]
+        lines += [f"  digest {self.digest}", f"  holds  {self.holds}", *filter(None, [self.hint])]
+        return "\n".join(lines)
+
+
+class EnvironmentMismatchError(ArtifactError):
+    """A bundle that cannot run here: *source*, and every *mismatch* between what it needs and what is here."""
+
+    def __init__(self, source: str, mismatches: Sequence[Any]) -> None:
+        super().__init__(source, mismatches)
+        self.source = source
+        self.mismatches = mismatches
+
+    def __str__(self) -> str:
+        table = "".join(f"\n  {each}" for each in self.mismatches)
+        return f"{self.source} cannot run here as it is; nothing of it was run{table}"
+
+
+class UnloadableError(ArtifactError):
+    """A bundle's code that failed: *source*, *where* (module and line, or what was looked for), *reason*."""
+
+    def __init__(self, source: str, where: str, reason: str) -> None:
+        super().__init__(source, where, reason)
+        self.source = source
+        self.where = where
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.source}, {self.where}: {self.reason}"
+
+
+class LeftOutError(ArtifactError, AttributeError):
+    """A part of a program was used that its bundle left out: *path* of the part and *program* (the part's class)."""
+
+    def __init__(self, path: str, program: str) -> None:
+        super().__init__(path, program)
+        self.path = path
+        self.program = program
+
+    def __str__(self) -> str:
+        return (
+            f"{self.path}: this part ({self.program}) was left out when the program was saved; "
+            f"supply it: load(path, parts={{{self.path!r}: ...}})"
         )

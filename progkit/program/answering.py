@@ -16,7 +16,7 @@ from progkit.caching import Cache
 from progkit.caching.flight import Landing, Seat
 from progkit.errors import AdapterParseError, NotCachedError, OfflineMissError
 from progkit.example import Prediction
-from progkit.lm import Request, Response, history, usage
+from progkit.lm import Request, Response, history, pacing, usage
 from progkit.program.driving import Answering, Step, drive
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ def _asked(question: Question, *places: Question) -> Generator[Step, Response, R
         raise OfflineMissError(repr(ask.predict), ask.inputs)
     if ask.controls.only_if_cached:
         raise NotCachedError(repr(ask.predict), ask.inputs)
-    response = yield question.request
+    response = yield from pacing.asked(question.request)
     if ask.cache is not None:
         response = ask.cache.cleaned(response)
     usage.record(response)

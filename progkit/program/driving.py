@@ -9,6 +9,7 @@ import time
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+from progkit.batch.threads import in_thread
 from progkit.caching.flight import Seat
 from progkit.example import Prediction
 from progkit.lm import LanguageModel, Request
@@ -75,4 +76,4 @@ async def _ado(ask: "Ask", step: Step) -> Any:
 async def _acomplete(lm: LanguageModel, request: Request) -> Any:
     """The response to *request*; an LM without ``acomplete`` runs in a worker thread."""
     acomplete = getattr(lm, "acomplete", None)
-    return await (acomplete(request) if acomplete else asyncio.to_thread(lm.complete, request))
+    return await (acomplete(request) if acomplete else in_thread(lm.complete, request))

@@ -1,20 +1,28 @@
 """Module: a program, or a part of one: something called by name that may hold other modules."""
 
-import asyncio
 import os
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
-from progkit import runtime
+from progkit import artifact, runtime
 from progkit.artifact import LoadReport
+from progkit.batch.threads import in_thread
 from progkit.errors import ConfigurationError
 from progkit.example import Prediction
+from progkit.lazy import lazily
 from progkit.lm import LanguageModel, inspect_history, track_usage
 from progkit.program import labels, state, tree
+from progkit.program.chosen import Choice
 from progkit.program.copying import copied
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    from progkit.batch import BatchOptions
     from progkit.program.predict import Predict
+
+# It knows what modules are, and so comes after them: when a batch is first asked for.
+_batching = lazily("progkit.program", {"batching": ("run_batch", "arun_batch", "iterate_batch", "aiterate_batch")})
 
 
 class Module:
@@ -24,7 +32,7 @@ class Module:
     worker thread where there is no ``aforward``.
     """
 
-    own_state: ClassVar[frozenset[str]] = frozenset({"_unknown"})
+    own_state: ClassVar[frozenset[str]] = frozenset({"_unknown", "_load_report"})
     """Attributes that are a module's state and not its parts."""
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -68,8 +76,46 @@ class Module:
     async def _aforward(self, *args: Any, **kwargs: Any) -> Any:
         own = getattr(self, "aforward", None)
         if own is None:
-            return await asyncio.to_thread(self.forward, *args, **kwargs)
+            return await in_thread(self.forward, *args, **kwargs)
         return await own(*args, **kwargs)
+
+    # --- many calls -------------------------------------------------------------------------
+
+    def batch(self, inputs: Iterable[Any], **options: "Unpack[BatchOptions]") -> Any:
+        """Call it for each of *inputs*, many at once; ``BatchOptions`` lists the options.
+
+        inputs: dicts or Examples, each perhaps with an id before it, ``(id, inputs)``; of a generator no more is read
+        than can be begun soon. What fails has a ``Failure`` in its place. Calls run on an event loop where the program
+        has ``aforward`` (or is a predictor), in threads otherwise.
+
+        Returns:
+            ``BatchResults``, a list in the order of the inputs; with ``ordered=False`` of ``(id, result)`` as they
+            finished, an id being the number of the input where it has none of its own.
+
+        Raises:
+            BatchStoppedError: after more than ``max_errors`` failures, or at ``max_cost``; it has what was finished.
+            CheckpointError: if the checkpoint is of another program or of other inputs, or in use.
+            ConfigurationError: for options that cannot work.
+        """
+        return _batching("run_batch")(self, inputs, options)
+
+    async def abatch(self, inputs: Any, **options: "Unpack[BatchOptions]") -> Any:
+        """``batch``, on the caller's event loop; *inputs* may also be an async iterable."""
+        return await _batching("arun_batch")(self, inputs, options)
+
+    def batch_iter(self, inputs: Iterable[Any], **options: "Unpack[BatchOptions]") -> Iterator[tuple[Any, Any]]:
+        """``batch``, one ``(id, result)`` after the other, for more of them than fit into memory.
+
+        They come in the order of the inputs; with ``ordered=False`` as they finish. What is held does not grow with
+        the number of inputs. A batch that stops raises when all that was finished has been handed out.
+        """
+        iterator: Iterator[tuple[Any, Any]] = _batching("iterate_batch")(self, inputs, options)
+        return iterator
+
+    def abatch_iter(self, inputs: Any, **options: "Unpack[BatchOptions]") -> AsyncGenerator[tuple[Any, Any], None]:
+        """``batch_iter``, on the caller's event loop, for ``async for``."""
+        iterator: AsyncGenerator[tuple[Any, Any], None] = _batching("aiterate_batch")(self, inputs, options)
+        return iterator
 
     # --- the tree ---------------------------------------------------------------------------
 
@@ -127,6 +173,11 @@ class Module:
             predictor.reset()
         return new
 
+    @property
+    def load_report(self) -> LoadReport | None:
+        """What ``progkit.load`` did to make this program; None if it was not made so."""
+        return vars(self).get("_load_report")
+
     # --- state ------------------------------------------------------------------------------
 
     def dump_state(self) -> dict[str, Any]:
@@ -139,38 +190,69 @@ class Module:
         return learned
 
     def load_state(
-        self, learned: dict[str, Any], *, strict: bool = True, allow_hosts: Sequence[str] = ()
+        self, learned: dict[str, Any], *, strict: bool = True, allow_hosts: Sequence[str] = (), lm: Choice = None
     ) -> LoadReport:
         """Apply what ``dump_state`` gave, or DSPy's; like ``load``."""
-        return state.apply(self, learned, strict=strict, allow_hosts=allow_hosts)
+        return state.apply(self, learned, strict=strict, allow_hosts=allow_hosts, lm=lm)
 
     def save(
-        self, path: str | os.PathLike[str], save_program: bool = False, *, format: str = "progkit"
+        self,
+        path: str | os.PathLike[str],
+        save_program: bool = False,
+        modules_to_serialize: "Sequence[ModuleType | str] | None" = None,
+        *,
+        format: str = "progkit",
+        cache: str | os.PathLike[str] | None = None,
     ) -> "state.SaveReport":
         """Write the program's state to *path*, a ``.json`` file, whole or not at all.
 
         The same program gives the same bytes. The report lists what was not written: secrets, custom LMs.
         format: ``"dspy"`` for a file that DSPy (2.6 to 3.4) loads into the same program of its own.
 
-        Raises:
-            UnsavableError: for a value that a state file cannot hold.
-            ConfigurationError: for a *path* that is not ``.json``, or ``save_program=True``: this
-                version writes state files alone.
-        """
-        return state.save(self, path, save_program, format)
+        save_program: write the whole program instead, a bundle in the directory *path*: its state, its structure, and
+        the source of the user's own modules that it needs. It was loaded in a new process before it takes its
+        place, and is trusted on this machine from then on. modules_to_serialize: modules of Python (objects or
+        names): exactly their code travels; paths of parts, as ``named_sub_modules`` prints them: only these
+        travel, and any other part is supplied at load. cache: what ``progkit cache export`` wrote, to travel, too.
 
-    def load(self, path: str | os.PathLike[str], *, strict: bool = True, allow_hosts: Sequence[str] = ()) -> LoadReport:
+        Raises:
+            UnsavableError: for what cannot be saved, with its path.
+            ConfigurationError: for arguments that make no sense, such as a *path* that is not ``.json``.
+        """
+        if save_program:
+            if format != "progkit":
+                raise ConfigurationError("save_program=True writes a bundle, which is progkit's own: no format")
+            return state.save_whole(self, path, modules_to_serialize, cache)
+        if modules_to_serialize or cache is not None:
+            raise ConfigurationError("modules_to_serialize and cache go with save_program=True")
+        return state.save(self, path, format)
+
+    def load(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        strict: bool = True,
+        allow_hosts: Sequence[str] = (),
+        lm: Choice = None,
+        at: str | None = None,
+    ) -> LoadReport:
         """Apply the state file at *path*, ours or DSPy's, to the predictors of this program: all of it or nothing.
 
         strict: any difference between file and program is an error that lists them all; without it,
         what fits is applied and the report tells the rest. allow_hosts: hosts that a saved LM
-        may send prompts to; an LM with another endpoint refuses to be asked.
+        may send prompts to; an LM with another endpoint refuses to be asked. lm: the LM to use
+        whatever the file names, one for every predictor or ``{"writer.predict": lm}`` by path.
+        at: the git revision to read the file at (``"v1.2"``), the same as ``load("program.json@v1.2")``;
+        the work tree stays as it is, and the report tells the commit.
 
         Raises:
+            ConfigurationError: for a path in *lm* that is no predictor's; nothing is changed.
             DocumentError: for a file that is no valid state file.
+            RevisionError: for a revision that git does not have, or not with this file.
             StateMismatchError: for a file of another program (with *strict*).
         """
-        return state.load(self, path, strict=strict, allow_hosts=allow_hosts)
+        path = path if at is None else artifact.pin(path, at)
+        return state.load(self, path, strict=strict, allow_hosts=allow_hosts, lm=lm)
 
 
 class _Tracked:

@@ -185,8 +185,12 @@ def _by_name(tools: Sequence[Any], signature: type[Signature]) -> dict[str, Tool
         "Marks the task as complete. That is, signals that all information for producing the outputs, "
         f"i.e. {outputs}, are now available to be extracted."
     )
-    named[FINISH] = Tool(lambda: "Completed.", name=FINISH, desc=ends, args={})
+    named[FINISH] = Tool(_completed, name=FINISH, desc=ends, args={})
     return named
+
+
+def _completed() -> str:
+    return "Completed."
 
 
 def _instructions(signature: type[Signature], tools: Any) -> str:

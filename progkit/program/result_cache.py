@@ -115,6 +115,9 @@ class Keeping:
         self.ignore = ignore
         self.told: set[str] = set()
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**vars(self), "told": set()}  # by this process
+
     def call(self, target: Any, ask: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The kept result of *target*, or what *ask* gives."""
         place = self._place(target, args, kwargs)

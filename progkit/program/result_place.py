@@ -93,20 +93,24 @@ class Place:
         return (result,)
 
     def _types(self) -> dict[str, Any]:
-        """The annotations of the fields that a prediction of the target may have, and of its result."""
-        if isinstance(self.target, Module):
-            programs, function = [self.target], type(self.target).forward
-        else:
-            function = getattr(self.target, "__func__", self.target)
-            programs = [each for each in source.used(function).values() if isinstance(each, Module)]
-        types = {
-            name: field.type
-            for program in programs
-            for predictor in program.predictors()
-            for name, field in predictor.signature.fields.items()
-        }
-        try:
-            hints = get_type_hints(function)
-        except Exception:  # evaluates the user's annotations, which may name what is not there
-            return types
-        return types | ({"return": hints["return"]} if "return" in hints else {})
+        return types_of(self.target)
+
+
+def types_of(target: Any) -> dict[str, Any]:
+    """The annotations of the fields that a prediction of *target* may have, and of its result as ``return``."""
+    if isinstance(target, Module):
+        programs, function = [target], type(target).forward
+    else:
+        function = getattr(target, "__func__", target)
+        programs = [each for each in source.used(function).values() if isinstance(each, Module)]
+    types = {
+        name: field.type
+        for program in programs
+        for predictor in program.predictors()
+        for name, field in predictor.signature.fields.items()
+    }
+    try:
+        hints = get_type_hints(function)
+    except Exception:  # evaluates the user's annotations, which may name what is not there
+        return types
+    return types | ({"return": hints["return"]} if "return" in hints else {})

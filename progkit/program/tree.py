@@ -7,7 +7,7 @@ name in ``seen_through`` the attribute that holds the part it stands for: that o
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 ROOT = "self"
@@ -26,12 +26,13 @@ def inmost(part: Any) -> Any:
     return part if clear is None else inmost(vars(part)[clear])
 
 
-def walk(root: Any, key: Callable[[Any], Any] | None = None) -> Iterator[tuple[str, Any]]:
+def walk(root: Any, key: Callable[[Any], Any] | None = None, without: Iterable[int] = ()) -> Iterator[tuple[str, Any]]:
     """Every part from *root* down with its path, parents first; the first path wins.
 
-    key: what stands in a path for the key of a dict: ``str`` for DSPy, which writes 7 as it writes "7".
+    key: what stands in a path for the key of a dict: ``str`` for DSPy, which writes 7 as it writes "7". without: ids
+    of parts to pass over, with what is below them alone.
     """
-    seen: set[int] = set()
+    seen = set(without)
     todo: list[tuple[str, Any]] = [("", root)]
     while todo:
         path, value = todo.pop()
