@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from progkit.version import __version__
 
-_STATE = "a saved state, .json, progkit's or DSPy's"
+_STATE = "a saved state, .json, progkit's or DSPy's; or a bundle, a directory"
 _BUNDLE = "a saved program with its code, a directory"
 _AT = "read FILE at this git revision, like FILE@v1.2; the work tree is not touched"
 _ONLY_OURS = "pass over files that do not say they are progkit's, as a hook names every file that changed"
