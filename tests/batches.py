@@ -1,8 +1,10 @@
 """What the tests of batches share: an LM on the event loop, and one that is a program of its own."""
 
 import asyncio
+import json
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from progkit.lm.request import Request
@@ -24,6 +26,11 @@ def asked(request: Request) -> str:
 def rows(count: int, start: int = 0) -> list[dict[str, str]]:
     """So many inputs, no two alike."""
     return [{"question": str(number)} for number in range(start, start + count)]
+
+
+def lines(path: Path) -> list[Any]:
+    """What a file of JSON Lines holds."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
 class EchoLM:
@@ -75,3 +82,44 @@ class EchoLM:
         finally:
             self.now -= 1
         return Response((Response.of(said(question)).completions), "echo/lm", {"total_tokens": 10}, self.cost)
+
+
+DESK = """
+import http.client, json, os
+import progkit
+
+PORT = int(os.environ["DESK_PORT"])
+
+
+class Line:
+    '''An LM behind a real connection.'''
+
+    identity = {"model": "line/lm"}
+    cache = True
+
+    def complete(self, request):
+        line = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
+        body = json.dumps({"model": "line/lm", "messages": request.messages, "user": os.getpid()})
+        line.request("POST", "/v1/chat/completions", body)
+        said = json.loads(line.getresponse().read())
+        line.close()
+        return progkit.Response.of(said["choices"][0]["message"]["content"], model="line/lm", usage=said["usage"])
+
+
+class Desk(progkit.Module):
+    def __init__(self):
+        self.ask = progkit.Predict("question -> answer")
+
+    def forward(self, question):
+        return self.ask(question=question)
+
+
+def from_state(path):
+    program = Desk()
+    program.load(path)
+    return program
+
+
+progkit.configure(lm=Line())
+"""
+"""A program for other processes, ``desk.py``; its LM asks the server of ``DESK_PORT``."""

@@ -1,21 +1,14 @@
 """A batch that goes on where it stopped: what its file holds, what it refuses, and kill -9."""
 
-import json
 import os
-import signal
-import subprocess
-import sys
-import threading
-from pathlib import Path
 
 import pytest
-from batches import QA, EchoLM, rows, said
-from flights import until
-from servers import ChatServer, Reply
+from batches import QA, EchoLM, lines, rows
 
 import progkit
 from progkit import BatchStoppedError, CheckpointError, Example, Module, Predict, Prediction
 from progkit.batch import checkpoint as module
+from progkit.batch import locking
 from progkit.errors import LMServerError
 
 
@@ -30,10 +23,6 @@ def lm():
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "run.checkpoint"
-
-
-def lines(path):
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 class TestGoingOn:
@@ -190,6 +179,14 @@ class TestRefusing:
             Predict(QA).batch(rows(3), checkpoint=path)
         iterator.close()
 
+    def test_nobody_where_there_are_no_locks(self, tmp_path):
+        """Some file systems have none; a file that is not open has none either."""
+        with open(tmp_path / "file", "wb") as file:
+            closed = os.dup(file.fileno())
+        os.close(closed)
+
+        assert locking.lock(closed)
+
     def test_not_a_program_that_holds_a_client(self, lm, path):
         """What has no content to compare is left out: its class and predictors decide."""
 
@@ -265,6 +262,7 @@ class TestTheFile:
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         before = lm.count
+        assert path.read_bytes().endswith(b"}\n")
 
         results = Predict(QA).batch(rows(10), checkpoint=path)
 
@@ -277,151 +275,3 @@ class TestTheFile:
             Predict(QA).batch(rows(1), checkpoint="/dev/null")
         with pytest.raises(OSError, match="directory"):
             Predict(QA).batch(rows(1), checkpoint=tmp_path)
-
-
-# --- kill -9 --------------------------------------------------------------------------------------
-
-DESK = """
-import http.client, json, os
-import progkit
-
-PORT = int(os.environ["DESK_PORT"])
-
-
-class Line:
-    '''An LM behind a real connection.'''
-
-    identity = {"model": "line/lm"}
-    cache = True
-
-    def complete(self, request):
-        line = http.client.HTTPConnection("127.0.0.1", PORT, timeout=60)
-        body = json.dumps({"model": "line/lm", "messages": request.messages, "user": os.getpid()})
-        line.request("POST", "/v1/chat/completions", body)
-        said = json.loads(line.getresponse().read())
-        line.close()
-        return progkit.Response.of(said["choices"][0]["message"]["content"], model="line/lm", usage=said["usage"])
-
-
-class Desk(progkit.Module):
-    def __init__(self):
-        self.ask = progkit.Predict("question -> answer")
-
-    def forward(self, question):
-        return self.ask(question=question)
-
-
-def from_state(path):
-    program = Desk()
-    program.load(path)
-    return program
-
-
-progkit.configure(lm=Line())
-"""
-
-
-class Answering:
-    """Answers each question with itself; after ``most`` answers it holds what comes, and never answers that."""
-
-    def __init__(self):
-        self.lock = threading.Lock()
-        self.answered = []
-        self.held = []
-        self.most = 0
-
-    def __call__(self, body):
-        question = body["messages"][-1]["content"].split("[[ ## question ## ]]\n")[1].split("\n")[0]
-        with self.lock:
-            if len(self.answered) >= self.most:
-                self.held.append(question)
-                return Reply(hang=True)
-            self.answered.append(question)
-        return Reply(said(f"to {question}"))
-
-
-class TestKilled:
-    ROWS, DISTINCT, WORKERS = 900, 600, 12
-
-    def begin(self, place, server):
-        env = {name: value for name, value in os.environ.items() if not name.startswith(("COV_", "COVERAGE_"))}
-        env |= {"DESK_PORT": server.url.split(":")[2].split("/")[0], "PROGKIT_CACHE_DIR": str(place / "cache")}
-        env |= {"PYTHONPATH": os.pathsep.join([str(place), str(Path(progkit.__file__).parent.parent)])}
-        command = [sys.executable, "-m", "progkit", "batch", "desk.json", "--program", "desk:Desk"]
-        command += ["--input", "rows.jsonl", "--output", "out.jsonl", "--concurrency", str(self.WORKERS), "--json"]
-        return subprocess.Popen(command, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-    def test_three_times_it_ends_with_every_result_and_one_answer_for_each_input(self, tmp_path):
-        """The LM answers as often as there are distinct inputs.
-
-        What is under way when a process is killed has been sent and is sent again: no client can know whether a
-        provider bills for it. So the server holds some requests, and the process is killed when all that was answered
-        has arrived; of those that it held, and no others, each is asked twice.
-        """
-        (tmp_path / "desk.py").write_text(DESK)
-        questions = [str(number % self.DISTINCT) for number in range(self.ROWS)]
-        (tmp_path / "rows.jsonl").write_text("".join(json.dumps({"question": each}) + "\n" for each in questions))
-        progkit.configure(lm=EchoLM())
-        state = {"ask": Predict(QA)}
-
-        class Desk(Module):
-            def __init__(self):
-                self.ask = state["ask"]
-
-        Desk().save(tmp_path / "desk.json")
-        answering = Answering()
-        checkpoint = tmp_path / "out.jsonl.checkpoint"
-
-        def arrived():
-            if not checkpoint.exists():
-                return set()
-            kept = [json.loads(line) for line in checkpoint.read_bytes().split(b"\n")[1:-1]]
-            return {each["result"][1][0]["answer"] for each in kept}
-
-        with ChatServer(answering) as server:
-            for kills, most in enumerate((100, 250, 420), 1):
-                answering.most = most
-                running = self.begin(tmp_path, server)
-                until(lambda most=most: len(arrived()) == most)
-                until(lambda kills=kills: len(answering.held) == kills * self.WORKERS)
-                running.send_signal(signal.SIGKILL)
-                running.communicate(timeout=20)
-                assert not (tmp_path / "out.jsonl").exists()
-            answering.most = 10**6
-            done = self.begin(tmp_path, server)
-            told, trouble = done.communicate(timeout=50)
-
-        assert done.returncode == 0, trouble
-        written = lines(tmp_path / "out.jsonl")
-        assert written == [{"id": n, "outputs": {"answer": f"to {each}"}} for n, each in enumerate(questions)]
-        assert sorted(answering.answered) == sorted(set(questions))
-        assert set(answering.held) <= set(answering.answered)
-        assert server.count == self.DISTINCT + 3 * self.WORKERS
-        report = json.loads(told)
-        assert (report["done"], report["failed"]) == (self.ROWS, 0)
-        assert report["resumed"] >= 420
-        assert sorted(each.name for each in tmp_path.glob("out*")) == ["out.jsonl"]
-
-    def test_by_ctrl_c_it_ends_at_once(self, tmp_path):
-        """Though threads still wait for replies that nobody wants any more; what was finished is kept."""
-        (tmp_path / "desk.py").write_text(DESK)
-        (tmp_path / "rows.jsonl").write_text("".join(json.dumps(each) + "\n" for each in rows(50)))
-        progkit.configure(lm=EchoLM())
-
-        class Desk(Module):
-            def __init__(self):
-                self.ask = Predict(QA)
-
-        Desk().save(tmp_path / "desk.json")
-        answering = Answering()
-        answering.most = 5
-        with ChatServer(answering) as server:
-            running = self.begin(tmp_path, server)
-            until(lambda: len(answering.held) == self.WORKERS)
-            running.send_signal(signal.SIGINT)
-            _, trouble = running.communicate(timeout=20)
-
-        assert running.returncode == 130
-        assert "interrupted" in trouble
-        assert len(lines(tmp_path / "out.jsonl.checkpoint")) == 1 + 5
-        assert not (tmp_path / "out.jsonl.part").exists()

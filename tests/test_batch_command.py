@@ -5,8 +5,7 @@ import json
 import sys
 
 import pytest
-from batches import QA, EchoLM, said
-from test_batch_checkpoint import lines
+from batches import QA, EchoLM, lines, said
 
 import progkit
 from progkit import Predict

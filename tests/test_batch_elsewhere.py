@@ -11,9 +11,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from batches import QA, EchoLM, asked, rows, said
+from batches import DESK, QA, EchoLM, asked, rows, said
 from servers import ChatServer, Reply
-from test_batch_checkpoint import DESK
 
 import progkit
 from progkit import Module, Predict

@@ -187,10 +187,16 @@ class Checkpoint:
             return None
 
     def _write(self, line: bytes, at: int) -> int:
-        """Write *line*; where the file then ends."""
+        """Write *line*, whole or not at all; where the file then ends."""
         left = memoryview(line)
-        while left:
-            left = left[os.write(self.file, left) :]
+        try:
+            while left:
+                left = left[os.write(self.file, left) :]
+        except OSError:
+            # Part of it may be there: what is written next, if the disk has room again, must begin a line.
+            os.ftruncate(self.file, at)
+            os.lseek(self.file, at, os.SEEK_SET)
+            raise
         return at + len(line)
 
     def _sync(self) -> None:

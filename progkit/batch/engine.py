@@ -112,6 +112,7 @@ class Run:
             if known is not None:
                 self.begun += 1
                 self._deliver(known)
+                await asyncio.sleep(0)  # there may be thousands of them, and others on this loop
             elif await self._is_affordable():
                 self._begin(item)
             # Only then is the next one read: none lies about that cannot be begun.
@@ -213,12 +214,12 @@ class Run:
             return
         else:
             outcome = task.result()
-        if outcome.used is not None:  # pragma: no branch - an item that was called has used something, if nothing
-            self._settle(outcome, outcome.used)
+        self._settle(outcome)
         self._deliver(outcome)
 
-    def _settle(self, outcome: Outcome, used: UsageTracker) -> None:
-        if used.calls:
+    def _settle(self, outcome: Outcome) -> None:
+        used = outcome.used
+        if used is not None and used.calls:
             self.budget.end(None if used.unpriced else used.cost)
         else:
             self.budget.end_free()
