@@ -113,9 +113,8 @@ def tables(found: Figures, work: tuple[tuple[float, int], ...]) -> Iterator[str]
     rows = [[f"{many:,}, {delay * 1000:.0f} ms"] for delay, many in work]
     keys = [f"{delay * 1000:.0f}.{many}" for delay, many in work]
     rates = {name: f"{value:,.0f}" for name, value in found.items()}
-    yield from cache.table(
-        ["calls a second", *PEERS.values()], rows, rates, [f".rate.{key}" for key in keys], list(PEERS)
-    )
+    head = ["calls a second", *PEERS.values()]
+    yield from cache.table(head, rows, rates, [f".rate.{key}" for key in keys], list(PEERS))
     times = {name: f"{value * 1e3:.2f} ms" for name, value in found.items()}
     head = ["CPU for a call", *PEERS.values()]
     yield from cache.table(head, rows, times, [f".cpu.{key}" for key in keys], list(PEERS))
@@ -159,9 +158,8 @@ def main() -> None:
         return
     print(*tables(found, work), sep="\n")
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {os.cpu_count()} CPUs"
-    print(
-        f"\nDSPy {run.DSPY}, {AT_ONCE} at once, {system}; medians of {rounds} rounds in turns, {date.today()}.\n\nTargets:"
-    )
+    print(f"\nDSPy {run.DSPY}, {AT_ONCE} at once, {system}; medians of {rounds} rounds in turns, {date.today()}.")
+    print("\nTargets:")
     for name, target in targets.items():
         print(f"- {name}: {target['value']:.2f}, {'met' if target['met'] else 'NOT MET'}")
 

@@ -1,4 +1,4 @@
-"""A server as ``server.py``, made for many connections at once: one event loop, and as little work for a call as can be.
+"""A server as ``server.py``, made for many connections at once: one event loop, little work for a call.
 
 It prints its port on the first line of its output, answers each completion after ``BENCH_DELAY`` seconds, counts (``GET
 /asked``), and serves until its input closes.
@@ -35,14 +35,8 @@ class Connection(asyncio.Protocol):
         self.received += data
         while b"\r\n\r\n" in self.received:
             head, _, rest = self.received.partition(b"\r\n\r\n")
-            length = next(
-                (
-                    int(line.split(b":")[1])
-                    for line in head.split(b"\r\n")
-                    if line.lower().startswith(b"content-length:")
-                ),
-                0,
-            )
+            lengths = (line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+            length = int(next(lengths, b":0").split(b":")[1])
             if len(rest) < length:
                 return
             self.received = rest[length:]

@@ -5,8 +5,8 @@
     python batch_work.py --peer progkit|progkit_litellm|client|dspy|litellm|openai --endpoint URL --many N --at-once N
     python batch_work.py --peer stream --many N
 
-Times are seconds, sizes are bytes. Every peer asks the same questions with the same prompt; every answer is looked at. The
-CPU is that of this process, all threads of it.
+Times are seconds, sizes are bytes. Every peer asks the same questions with the same prompt; every answer is looked at.
+The CPU is that of this process, all threads of it.
 """
 
 import argparse
@@ -156,7 +156,8 @@ def stream(options: argparse.Namespace) -> Figures:
     peer = import_module("progkit")
 
     class Instant:
-        identity = {"model": "bench/instant"}
+        def __init__(self) -> None:
+            self.identity = {"model": "bench/instant"}
 
         async def acomplete(self, request: Any) -> Any:
             fields = {"queue": "bug", "urgent": True, "reply": "It is with the team.", "completed": ""}
