@@ -107,6 +107,41 @@ class TestReadOnly:
 
         assert said == "True {True} 1\n['kept'] 1\n"
 
+    ASK = """if True:
+        import warnings
+        import progkit
+
+        class Yes:
+            identity = {"model": "yes"}
+
+            def complete(self, request):
+                return progkit.Response.of("[[ ## answer ## ]]\\nyes")
+
+        progkit.configure_cache(disk_cache_dir=sys.argv[1])
+        progkit.configure(lm=Yes())
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            answers = [progkit.Predict("question -> answer")(question=each).answer for each in "aab"]
+        print(answers, len(caught))
+        """
+
+    @pytest.mark.skipif(not LINUX, reason="takes root's rights away as Linux does")
+    @pytest.mark.parametrize("is_warm", [True, False])
+    def test_nobody_waits_for_a_lock_that_cannot_be_had(self, tmp_path, warm, is_warm):
+        """A lock file that may not be opened or made is no lock of somebody else's."""
+        directory = warm if is_warm else tmp_path / "empty"
+        directory.mkdir(exist_ok=True)
+        if is_warm:
+            (directory / "locks").mkdir(exist_ok=True)
+            (directory / "locks" / "keys.0").touch()
+        self.close_up(directory)
+
+        said = run(self.ASK, directory, preexec_fn=without_root)
+
+        directory.chmod(0o700)
+        assert said.startswith("['yes', 'yes', 'yes'] ")
+        assert int(said.split()[-1]) <= 2  # the lock, the entry
+
     @pytest.mark.skipif(not LINUX, reason="takes root's rights away as Linux does")
     def test_an_empty_one(self, tmp_path):
         """Memory alone, one warning."""

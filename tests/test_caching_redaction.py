@@ -68,6 +68,11 @@ class TestPatterns:
         """Applied to what it gave, it changes nothing."""
         assert redact(redact(text)) == redact(text)
 
+    def test_what_stands_beside_a_replacement(self):
+        """It is looked at again; patterns that find what they make come to an end all the same."""
+        assert redact("0@0.AA.@0.AA") == "[email][email]"
+        assert "x" in Redactor("card", x=r"\]x|x\[")("[x]x")
+
     @pytest.mark.parametrize(
         "text", ["a" * 50_000, "1" * 50_000, "1 " * 25_000, "a@" * 25_000, "+1(" * 20_000, "0-" * 20_000]
     )

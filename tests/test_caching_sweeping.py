@@ -93,11 +93,12 @@ class TestSweep:
 
     def test_gc_removes_files_that_are_left_over(self, tmp_path):
         """Of shards that were set aside, and locks of long ago; nothing else in the directory."""
-        files = ["v1/000.broken/cache.db", "locks/old", "locks/new", "v1/notes.broken/x", "notes"]
+        files = ["v1/000.broken/cache.db", "locks/old", "locks/new", "locks/keys.3", "v1/notes.broken/x", "notes"]
         for name in files:
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(b"1234")
-        os.utime(tmp_path / "locks/old", (0, 0))
+        for name in ("locks/old", "locks/keys.3"):
+            os.utime(tmp_path / name, (0, 0))
         cache = Cache(disk_cache_dir=tmp_path)
 
         report = collect(cache)

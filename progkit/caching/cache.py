@@ -284,6 +284,8 @@ class Cache:
 
     def close(self) -> None:
         """Let go of files and connections; using the cache opens them again."""
+        for guardian in self._gates:
+            guardian.gate.close()
         self._stack.everywhere("close", lambda tier: tier.close())
 
     def reset_memory_cache(self) -> None:

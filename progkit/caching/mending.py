@@ -22,11 +22,11 @@ def identity(file: Path, frozen: bool = False) -> Identity | None:
 
 
 def is_broken(error: Exception) -> bool:
-    """Whether *error* says that a database is damaged, none at all, or has other tables than ours."""
+    """Whether *error* says that a database is damaged, none at all, or has other tables or indices than ours."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
     if code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return True
-    return code == sqlite3.SQLITE_ERROR and str(error).startswith("no such ")
+    return code == sqlite3.SQLITE_ERROR and str(error).startswith(("no such ", "ON CONFLICT clause "))
 
 
 def set_aside(directory: Path, error: Exception) -> None:

@@ -5,17 +5,13 @@ other one gets, and tries again; after a while it asks all the same. A gate that
 and guards nothing.
 """
 
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from hashlib import blake2b
-from pathlib import Path
 from typing import Any, Final, Protocol
 
-from progkit.caching.directory import make_private
 from progkit.caching.guard import REST, Tell
+from progkit.caching.keylocks import KeyLocks
 from progkit.caching.tiers import Tier, innermost
 
 FIRST_PAUSE: Final = 0.005
@@ -42,37 +38,9 @@ class Gate(Protocol):
         """Let the next one in."""
         ...
 
-
-class LockFile:
-    """One process of this host for each key: a file in ``locks`` in the directory of *tier*, gone when unlocked."""
-
-    name = "lock file"
-
-    def __init__(self, tier: Any) -> None:
-        self._tier = tier
-
-    def enter(self, key: str) -> Any:
-        """The lock; None while another process has it."""
-        import filelock  # 80 ms, which a process that finds everything cached never pays
-
-        directory: Path = self._tier.directory
-        locks = os.path.join(directory, "locks")
-        if not os.path.isdir(locks):
-            make_private(directory)
-            make_private(Path(locks))
-        name = blake2b(key.encode(errors="surrogatepass"), digest_size=16).hexdigest()
-        lock = filelock.FileLock(f"{locks}{os.sep}{name}", thread_local=False)
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            return None
-        return lock
-
-    def leave(self, key: str, token: Any) -> None:
-        """Remove the file and unlock it: who then holds it unlinked sees that, and makes another."""
-        with suppress(OSError):  # Windows removes no open file; it is used again then
-            os.unlink(token.lock_file)
-        token.release()
+    def close(self) -> None:
+        """Let go of files; using it again opens them again."""
+        ...
 
 
 class Lease:
@@ -89,6 +57,9 @@ class Lease:
     def leave(self, key: str, token: Any) -> None:
         """Give the lease back."""
         self._tier.release(key, token)
+
+    def close(self) -> None:
+        """Nothing: the tier is closed by who has it."""
 
 
 class Guardian:
@@ -128,9 +99,9 @@ class Guardian:
 
 
 def gates(tiers: Sequence[Tier], tell: Tell, clock: Callable[[], float]) -> tuple[Guardian, ...]:
-    """The gates of *tiers*: a file for the first that has a ``directory``, a lease for each that can ``lease``."""
+    """The gates of *tiers*: locks in the first that has a ``directory``, a lease for each that can ``lease``."""
     bare = [innermost(each) for each in tiers]
-    files = [LockFile(each) for each in bare if hasattr(type(each), "directory")]  # not asked for: that looks it up
+    files = [KeyLocks(each) for each in bare if hasattr(type(each), "directory")]  # not asked for: that looks it up
     found: list[Gate] = [*files[:1], *(Lease(each) for each in bare if hasattr(each, "lease"))]
     return tuple(Guardian(each, tell, clock) for each in found)
 

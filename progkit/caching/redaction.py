@@ -43,6 +43,9 @@ def _has_opening(text: str) -> bool:
 _MAY_HAVE = {"key": _has_opening, "email": lambda text: "@" in text, "card": _has_number, "phone": _has_number}
 """Whether to look closer: most texts have none of it, and this runs at every call, hit or not."""
 
+_PASSES = 10
+"""How often a text is gone through at most: what stands beside a replacement may only then look like an address."""
+
 
 class Redactor:
     r"""A hook that puts ``[email]``, ``[phone]``, ``[card]`` and ``[key]`` in the place of what looks like one.
@@ -69,6 +72,13 @@ class Redactor:
 
     def __call__(self, text: str) -> str:
         """*text* without them."""
+        for _ in range(_PASSES):
+            before, text = text, self._once(text)
+            if text == before:
+                break
+        return text
+
+    def _once(self, text: str) -> str:
         for name, pattern in self._patterns.items():
             if name in _MAY_HAVE and not _MAY_HAVE[name](text):
                 continue

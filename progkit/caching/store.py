@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from time import time
+from typing import Any, Final, Protocol
 
 RAW = 1
 """``diskcache.core.MODE_RAW``: the value stands in the row as it is."""
@@ -24,6 +25,23 @@ OURS = {
     "sqlite_mmap_size": 0,
 }
 """Settings of diskcache that are not its own defaults; all of them are given, so that none is read from the file."""
+
+SHARE: Final = 1 / 16
+"""The part of the room left that one process fills until it looks again: others may be filling the rest."""
+
+MOST: Final = 1_000_000
+"""Bytes written after which it looks in any case."""
+
+ROW: Final = 500
+"""Bytes of a row, and of its places in the indices, that are not its value."""
+
+PUT: Final = f"""
+INSERT INTO Cache (key, raw, store_time, access_time, mode, value) VALUES (?, 1, ?, ?, {RAW}, ?)
+ON CONFLICT (key, raw) DO UPDATE SET
+store_time = excluded.store_time, access_time = excluded.access_time, expire_time = NULL, access_count = 0, tag = NULL,
+size = 0, mode = {RAW}, filename = NULL, value = excluded.value
+"""
+"""A row as diskcache writes it. One statement is a transaction of its own; diskcache takes seven."""
 
 
 class Store(Protocol):
@@ -49,10 +67,49 @@ class Store(Protocol):
 def open_store(directory: Path, connection: sqlite3.Connection, size_limit: int) -> Store:
     """The store in *directory*, laid out if it is new, that does everything through *connection*.
 
-    size_limit: bytes of the file from which on each write drops the ten entries stored longest ago.
+    size_limit: bytes of the file from which on each write that finds it so drops the ten entries stored longest ago.
     """
     store: Store = _store_class()(directory, connection, size_limit)
     return store
+
+
+class OneStatement:
+    """The part of a ``diskcache.Cache`` that keeps a value: one statement, and a look at the size only now and then."""
+
+    directory: str
+    size_limit: int
+    volume: Any
+    _connection: sqlite3.Connection
+    _cull: Any
+    _transact: Any
+    _room = 0.0
+
+    def set(self, key: str, value: bytes) -> bool:
+        """Keep *value* under *key*."""
+        now = time()
+        try:
+            self._connection.execute(PUT, (key, now, now, value))
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                raise _locked(self.directory) from None
+            raise
+        self._room -= len(value) + ROW
+        if self._room < 0:
+            self._make_room(now)
+        return True
+
+    def _make_room(self, now: float) -> None:
+        """Drop what is to be dropped, and see how much there is room for."""
+        volume = self.volume()
+        if volume >= self.size_limit:
+            with self._transact() as (sql, cleanup):
+                self._cull(now, sql, cleanup)
+            volume = self.volume()
+        self._room = min((self.size_limit - volume) * SHARE, MOST)
+
+
+def _locked(directory: str) -> TimeoutError:
+    return TimeoutError(f"{directory} cannot be written: it is locked, or read-only")
 
 
 @cache
@@ -64,9 +121,6 @@ def _disk_class() -> Any:
 
         def put(self, key: str) -> tuple[str, bool]:
             return key, True
-
-        def store(self, value: bytes, read: bool, key: str) -> tuple[int, int, None, bytes]:
-            return 0, RAW, None, value
 
         def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> bytes | None:
             return value if mode == RAW and filename is None and type(value) is bytes else None
@@ -81,7 +135,7 @@ def _disk_class() -> Any:
 def _store_class() -> Any:
     import diskcache  # as above
 
-    class OneConnection(diskcache.Cache):  # type: ignore[misc] # diskcache has no types
+    class OneConnection(OneStatement, diskcache.Cache):  # type: ignore[misc] # diskcache has no types
         """One connection for all threads, which take turns; diskcache would open one for each."""
 
         def __init__(self, directory: Path, connection: sqlite3.Connection, size_limit: int) -> None:
@@ -101,7 +155,7 @@ def _store_class() -> Any:
                 with super()._transact(*args) as transaction:
                     yield transaction
             except diskcache.Timeout:  # which says nothing
-                raise TimeoutError(f"{self.directory} cannot be written: it is locked, or read-only") from None
+                raise _locked(self.directory) from None
 
     return OneConnection
 

@@ -10,6 +10,7 @@ from typing import Any
 from progkit.caching.cache import Cache
 from progkit.caching.codec import open_entry
 from progkit.caching.encryption import MAGIC
+from progkit.caching.keylocks import FOLDER, STAYING
 from progkit.caching.listing import SPOILT, rows
 from progkit.caching.tags import PREFIX
 from progkit.caching.tiers import Tier
@@ -80,8 +81,8 @@ def collect(cache: Cache, now: Callable[[], float] = time.time) -> Swept:
 def _left_over(directory: Path, now: float) -> list[Path]:
     """The files of shards that were set aside, and of locks whose process was killed long ago."""
     broken = [*directory.glob("v*/[0-9][0-9][0-9].broken/*")]
-    locks = [each for each in directory.glob("locks/*") if each.stat().st_mtime < now - FORGOTTEN]
-    return broken + locks
+    locks = [each for each in directory.glob(f"{FOLDER}/*") if not each.name.startswith(STAYING)]
+    return broken + [each for each in locks if each.stat().st_mtime < now - FORGOTTEN]
 
 
 def _sweep(cache: Cache, unwanted: tuple[str, ...], now: Callable[[], float]) -> Swept:
