@@ -7,7 +7,7 @@ predictor sees in one look that a demo it has prepared is not what it was.
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import repeat
+from itertools import repeat, starmap
 from typing import Any, Self
 
 
@@ -40,9 +40,9 @@ class Example:
     @classmethod
     def many(cls, values: Sequence[dict[str, Any]], input_keys: frozenset[str]) -> list[Self]:
         """``of`` for each of *values*, in a few passes without a step of Python for each."""
-        made: list[Self] = list(map(cls.__new__, repeat(cls, len(values))))
-        deque(map(_put_values, made, values), maxlen=0)
-        deque(map(_put_input_keys, made, repeat(input_keys)), maxlen=0)
+        made: list[Self] = list(starmap(cls.__new__, repeat((cls,), len(values))))
+        deque(starmap(_put_values, zip(made, values, strict=True)), maxlen=0)
+        deque(starmap(_put_input_keys, zip(made, repeat(input_keys), strict=False)), maxlen=0)
         return made
 
     def _set(self, values: dict[str, Any], input_keys: frozenset[str] | None) -> None:

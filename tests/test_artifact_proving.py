@@ -6,9 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progkit import Example, Predict, artifact, schema
+from progkit import Example, Module, Predict, artifact, schema
+from progkit.artifact.counting import BLOCK, counts
 from progkit.artifact.proving import is_whole
 from progkit.errors import DocumentError
+
+
+class Pair(Module):
+    """Two predictors."""
+
+    def __init__(self):
+        super().__init__()
+        self.one = Predict("question -> answer")
+        self.two = Predict("question -> answer")
 
 
 def saved(path, demos, **more):
@@ -35,10 +45,11 @@ def test_every_canonical_text_is_proven(tmp_path_factory, values):
     assert is_whole(schema.read_lean(data), data)
 
 
+@pytest.mark.parametrize("word", ["a", "a:", "\\:"])
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 600])
-def test_any_number_of_demos(tmp_path, count):
-    """Across the pieces in which they are written again."""
-    demos = [Example(question=f"q{each}", answer=f"a{each}") for each in range(count)]
+def test_any_number_of_demos(tmp_path, count, word):
+    """Across the pieces in which they are written again, which are none if no word holds a colon."""
+    demos = [Example(question=f"q{each}", answer=f"{word}{each}") for each in range(count)]
     saved(tmp_path / "x.json", demos)
     fresh = Predict("question -> answer")
 
@@ -93,6 +104,76 @@ def test_what_is_there_twice_or_unknown_is_noticed(tmp_path, old, new):
         fresh.load(tmp_path / "x.json")
 
     assert fresh.demos == []
+
+
+HIDDEN = [  # what was there, what is; as long as before or not, with and without a colon more or less
+    (b'"answer": "a7"', b'"answer": "x", "answer": "a7"'),
+    (b'      "values": {\n       "answer": "a7"', b'"values":{"answer":"x","answer":"a7"'),
+    (b'"id": "d-', b'"id": "", "id": "d-'),
+    (b"     {\n", b'     {"values": {},\n'),
+    (b"     {\n", b'     {"more": 1,\n'),
+    (b"     {\n", b'     {"inputs": [], "inputs": [],\n'),
+    (b'    "demos": [\n', b'    "demos": [\n],"demos": [\n'),
+    (b'"demos": [\n', b'"demos": [], "demos": [\n'),
+    (b'\n    ],\n    "lm"', b'\n    ], "demos": [\n    ],\n    "lm"'),
+    (b'\n    ],\n    "lm"', b'\n    ],\n    "lm": null,\n    "lm"'),
+    (b'\n    ],\n    "lm"', b'\n    ],\n    "more": null,\n    "lm"'),
+    (b'"answer": "a7"', b'"answer": "\\ud800"'),
+    (b'"answer": "a7"', b'"answer": "\xed\xa0\x80"'),
+]
+
+
+@pytest.mark.parametrize(("old", "new"), HIDDEN)
+@pytest.mark.parametrize("word", ["a", "a:", "a\\u003a"])
+@pytest.mark.parametrize("since", [0, 17])
+def test_nothing_hides_behind_words(tmp_path, old, new, word, since):
+    """Neither colons in words, nor escaped ones, nor spaces saved elsewhere stand in for a key that was lost."""
+    demos = [Example(question=f"{'colon' if each >= since else 'q'}{each}", answer=f"a{each}") for each in range(20)]
+    data = saved(tmp_path / "x.json", demos).replace(b"colon", word.encode()).replace(b'": "a8"', b'":"a8"')
+    assert old in data
+    (tmp_path / "x.json").write_bytes(data.replace(old, new, 1))
+    fresh = Predict("question -> answer")
+
+    with pytest.raises(DocumentError):
+        fresh.load(tmp_path / "x.json")
+
+    assert fresh.demos == []
+
+
+@pytest.mark.parametrize("counts", [(3, 3), (0, 3), (3, 0), (300, 300)])
+@pytest.mark.parametrize("word", ["a", "a:"])
+def test_two_predictors(tmp_path, counts, word):
+    """What stands between their demos is looked for."""
+    program, fresh = Pair(), Pair()
+    for part, count in zip((program.one, program.two), counts, strict=True):
+        part.demos = [Example(question=f"q{each}", answer=f"{word}{each}") for each in range(count)]
+    program.save(tmp_path / "x.json")
+    data = (tmp_path / "x.json").read_bytes()
+
+    fresh.load(tmp_path / "x.json")
+
+    assert (fresh.one.demos, fresh.two.demos) == (program.one.demos, program.two.demos)
+    assert is_whole(schema.read_lean(data), data)
+    twice = data.replace(b"     {\n", b'     {"id": "",\n', 1)
+    assert not is_whole(schema.read_lean(twice), twice)
+
+
+def test_a_colon_that_comes_late(tmp_path):
+    """After demos without any: they are written again after all."""
+    demos = [Example(question="q", answer="a: b" if each == 90 else "a") for each in range(100)]
+    data = saved(tmp_path / "x.json", demos)
+
+    assert is_whole(schema.read_lean(data), data)
+
+
+def test_colons_by_block():
+    """As ``bytes.count`` counts, across the ends of blocks."""
+    text = b":a;" * BLOCK
+
+    assert list(counts(text, (b":",), 0, len(text))) == [
+        text.count(b":", at, at + BLOCK) for at in range(0, len(text), BLOCK)
+    ]
+    assert sum(counts(text, (b":", b";"), 5, 100_000)) == text.count(b":", 5, 100_000) + text.count(b";", 5, 100_000)
 
 
 @pytest.mark.parametrize("indent", [None, 2])

@@ -1,15 +1,21 @@
-"""Whether what was read of a text is all that is in it: it is written again, and must come out the same.
+"""Whether what was read of a text is all that is in it.
 
-msgspec keeps the last of duplicate keys, and leaves out keys that a shape does not name; either would show.
+msgspec keeps the last of duplicate keys, and leaves out keys that a shape does not name. What was read is written
+again, and must come out the same: either would show. Demos with no colon in their words are not even written: in JSON
+there is one behind each key, so their text must have as many as there are keys that were read.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from progkit.artifact.counting import counts
 from progkit.artifact.encoding import indented, is_too_deep
+from progkit.schema import LeanDemo
 
+_SAMPLE = 16
+"""Demos that are looked at for whether the words of others are likely to hold colons."""
 _CHUNK = 256
 """Demos that are written at once: few enough for their text to stay in the processor's cache."""
 _GAP = "\0demos"
@@ -24,30 +30,52 @@ def is_whole(document: dict[str, Any], text: bytes) -> bool:
 
     Written piece by piece: for many demos, a second text as large as the first would cost more than its making.
     """
-    position = 0
-    for piece in _pieces(document):
-        if not text.startswith(piece, position):
-            return False
-        position += len(piece)
-    return position == len(text)
-
-
-def _pieces(document: dict[str, Any]) -> Iterator[bytes | memoryview]:
-    """The text of *document*; nothing, where it holds what it must not."""
     predictors: dict[str, Any] = document["state"]["predictors"]
     hollow = {path: {**node, "demos": _GAP} if node["demos"] else node for path, node in predictors.items()}
     frame = indented(msgspec.json.encode({**document, "state": {**document["state"], "predictors": hollow}}))
     demos = [node["demos"] for node in predictors.values() if node["demos"]]
-    first, *others = frame.split(_GAP_TEXT)
-    if len(others) != len(demos) or is_too_deep(frame):
-        return
-    yield first
-    for each, after in zip(demos, others, strict=True):
-        yield b"["
-        for start in range(0, len(each), _CHUNK):
-            chunk = indented(b"[[[[%b]]]]" % msgspec.json.encode(each[start : start + _CHUNK]))
-            yield b",\n" if start else b"\n"
-            yield memoryview(chunk)[len(_BEFORE) : -len(_AFTER)]
-        yield b"\n    ]"
-        yield after
-    yield b"\n"
+    first, *others = (frame + b"\n").split(_GAP_TEXT)
+    if len(others) != len(demos) or is_too_deep(frame) or not text.startswith(first):
+        return False
+    position = len(first)
+    for each, other in zip(demos, others, strict=True):
+        after = b"\n    ]" + other
+        position = _end(each, text, position, after)
+        if not text.startswith(after, position):
+            return False
+        position += len(after)
+    return position == len(text)
+
+
+def _end(demos: Sequence[LeanDemo], text: bytes, position: int, after: bytes) -> int:
+    """Where the *demos* that begin at *position* end, and *after* should begin; the end of *text* if they differ."""
+    if not _have_colons(demos[:_SAMPLE]):
+        end = len(text) - len(after) if text.endswith(after) else text.find(after, position)
+        if _has_no_more(demos, text, position, end):
+            return end
+    for index in range(0, len(demos), _CHUNK):
+        written = indented(b"[[[[%b]]]]" % msgspec.json.encode(demos[index : index + _CHUNK]))
+        piece = memoryview(written)[len(_BEFORE) : -len(_AFTER)]
+        if not text.startswith(b",\n" if index else b"[\n", position) or not text.startswith(piece, position + 2):
+            return len(text)
+        position += 2 + len(piece)
+    return position
+
+
+def _have_colons(demos: Sequence[LeanDemo]) -> bool:
+    """Whether a word of *demos* holds a colon."""
+    return any(type(word) is str and ":" in word for demo in demos for word in demo.values.values())
+
+
+def _has_no_more(demos: Sequence[LeanDemo], text: bytes, start: int, end: int) -> bool:
+    """Whether *text* from *start* to *end* has one colon for each key of *demos* that name no inputs: so, no other key.
+
+    What surrounds it was written, and its end is a line break, which stands in no string: so nothing of it can pass
+    for something of theirs, or theirs for something of it, however it is laid out.
+    """
+    keys = 2 * len(demos) + sum(map(len, [demo.values for demo in demos]))
+    for found in counts(text, (b":",), start, end):
+        keys -= found
+        if keys < 0:
+            return False
+    return keys == 0

@@ -190,7 +190,7 @@ def _built_demos(nodes: Sequence[Any], live: type[Signature], origin: Origin) ->
     types = {name: field.type for name, field in live.fields.items()}
     if schema.are_lean(nodes):
         values = [node.values for node in nodes]
-        inputs = {index: node.inputs for index, node in enumerate(nodes) if type(node.inputs) is list}
+        inputs = schema.named_inputs(nodes)
     else:
         values = artifact.decode_demos(nodes, types, origin.at("demos"), _restore, origin.source)
         inputs = {index: node["inputs"] for index, node in enumerate(nodes) if "inputs" in node}

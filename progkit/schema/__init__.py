@@ -7,7 +7,7 @@ released is never edited: a test holds its hash. DSPy's files are another kind: 
 """
 
 from progkit.schema.head import CURRENT, FEATURES, STATE, VERSIONS, Version, detect, header, saved_with, urn
-from progkit.schema.lean import LeanDemo, are_lean
+from progkit.schema.lean import LeanDemo, are_lean, named_inputs
 from progkit.schema.live import Restore
 from progkit.schema.nodes import decode_demos, decode_value, decode_values
 from progkit.schema.paths import Path, show
@@ -32,6 +32,7 @@ __all__ = [
     "header",
     "json_schema",
     "migrate",
+    "named_inputs",
     "read_lean",
     "read_shaped",
     "saved_with",

@@ -22,6 +22,14 @@ def are_lean(demos: Sequence[Any]) -> bool:
     return bool(demos) and type(demos[0]) is LeanDemo
 
 
+def named_inputs(demos: Sequence[LeanDemo]) -> dict[int, list[str]]:
+    """The inputs of those *demos* that name them, by index."""
+    named = [demo.inputs for demo in demos]
+    if named.count(UNSET) == len(named):  # as a rule: nobody has to look at each
+        return {}
+    return {index: names for index, names in enumerate(named) if names is not UNSET}
+
+
 def lean(document: Any, state: Any, predictor: Any) -> Any:
     """The shape *document* with lean demos; *state* and *predictor* are the shapes (TypedDict) on the way to them."""
     slim = _with(predictor, demos=list[LeanDemo])
