@@ -44,6 +44,7 @@ class Target:
 
 TARGETS = (
     *(Target(f"progkit.load.{demos}", 1.0, of=f"dspy.load.{demos}") for demos in DEMOS),
+    *(Target(f"progkit.load_colons.{demos}", 1.0, of=f"dspy.load_colons.{demos}") for demos in DEMOS),
     Target("progkit.load.10000", 13.0, of="progkit.load.1000"),  # ten times the demos; three more for noise
     *(Target(f"progkit.save.{demos}", 3.0, of=f"progkit.write.{demos}") for demos in DEMOS),
 )
@@ -128,6 +129,7 @@ def tables(found: Figures) -> Iterator[str]:
             ("save", "save a state file"),
             ("write", "the same state with json.dumps, no fsync"),
             ("load", "load a state file"),
+            ("load_colons", "load one whose texts hold colons"),
             ("read", "json.loads of that state, nothing checked"),
             ("bytes", "size of the file"),
         )
