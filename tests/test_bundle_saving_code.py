@@ -203,6 +203,13 @@ class TestWhatModulesImport:
         assert list(in_code(code, "")) == ["os.path", "json", "json.decoder", "string"]
         assert list(in_code(code, "shop"))[-4:] == ["shop", "shop.x", "shop", "shop.sibling"]
 
+    def test_imports_of_a_long_function(self):
+        """One with more names and constants than a byte can count."""
+        long = "\n".join(f"name_{each} = {each}.5" for each in range(300))
+        code = compile(f"{long}\nfrom os import path\nfrom . import sibling", "", "exec")
+
+        assert list(in_code(code, "shop")) == ["os", "os.path", "shop", "shop.sibling"]
+
     def test_modules_that_are_made_or_only_wanted(self, project):
         """One with another name here; one that is needed if it is there."""
         project.write(there="import below", below="")

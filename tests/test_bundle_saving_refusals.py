@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import types
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -188,7 +188,7 @@ class TestCloudpicklesFailures:
         database.close()
         assert refused(shop.numbers()) == "program: generator cannot be pickled"
         assert refused(contextvars.ContextVar("x")) == "program: ContextVar cannot be pickled"
-        assert refused([threading.Thread()]).startswith("program[0]: Thread cannot be pickled (program[0]._started.")
+        assert refused([threading.Thread()]).startswith("program[0]: Thread cannot be pickled (program[0]._")
         with subprocess.Popen([sys.executable, "-c", ""]) as process:
             assert refused([process]).startswith("program[0]: Popen cannot be pickled (program[0]._waitpid_lock: ")
 
@@ -227,7 +227,7 @@ class TestPaths:
             "program['x']": OrderedDict(x=lock),
             "program.lock": numbers,
             "program['no name']": odd,
-            "program[0]": deque([lock]) if sys.version_info < (3, 0) else [lock],
+            "program[0]": [lock],
             "program.value": types.SimpleNamespace(value=lock),
         }
         assert {path: refused(value) for path, value in where.items()} == {

@@ -254,6 +254,50 @@ def test_rebasing_and_picking(driven: Repository) -> None:
     assert read(driven) == changed(BASE, put("answer", *"abced"))
 
 
+@pytest.mark.parametrize("name", ["-x", "--help", "-h\n"])
+def test_a_file_that_is_called_like_an_option(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is merged by meaning, and shown so; a line break in a name is no obstacle to anybody."""
+    repository = Repository(tmp_path / "names")
+    monkeypatch.chdir(repository.path)
+    repository.commit({f"{name}.json": BASE})
+    assert main(["git", "install"]) == 0
+    repository.commit()
+    repository.git("switch", "--quiet", "--create", "side")
+    theirs = changed(BASE, lambda each: each["answer"].update(demos=demos("a", "b", "c", "d")))
+    repository.commit({f"{name}.json": theirs})
+    repository.git("switch", "--quiet", "main")
+    ours = changed(BASE, lambda each: each["triage"]["config"].update(n=5))
+    repository.commit({f"{name}.json": ours})
+    repository.git("merge", "--quiet", "side")
+    merged = artifact.read(repository.path / f"{name}.json")["state"]["predictors"]
+
+    assert [each["values"]["question"] for each in merged["answer"]["demos"]] == ["a", "b", "c", "d"]
+    assert merged["triage"]["config"] == {"n": 5}
+    repository.write(f"{name}.json", ours)
+    assert "-    question: d" in repository.git("diff")
+
+
+@pytest.mark.parametrize("status", [1, 2, 126, 127])
+def test_a_driver_that_does_not_run_loses_nothing(driven: Repository, status: int) -> None:
+    """progkit was uninstalled, its Python is gone, or it broke: both sides are there, by line, as a conflict."""
+    driver = driven.git("config", "merge.progkit.driver").strip()
+    _, dash, rest = driver.partition(" git merge-driver --")
+    driven.git("config", "merge.progkit.driver", f"sh -c 'exit {status}'{dash}{rest}")
+    driven.git("switch", "--quiet", "--create", "side")
+    theirs = changed(BASE, lambda each: (each["answer"]["config"].update(n=3), each["triage"].update(demos=[])))
+    driven.commit({NAME: theirs})
+    driven.git("switch", "--quiet", "main")
+    driven.commit({NAME: changed(BASE, lambda each: each["answer"]["config"].update(n=4))})
+    driven.git("merge", "--quiet", "side", status=1)
+    text = (driven.path / NAME).read_text()
+
+    assert driven.git("diff", "--name-only", "--diff-filter=U").strip() == NAME
+    assert '"n": 4' in text
+    assert '"n": 3' in text
+    assert text.count("<<<<<<<") == 1
+    assert '"demos": []' in text  # theirs alone
+
+
 def test_a_renamed_file(driven: Repository) -> None:
     """Git finds the file that was renamed, if the new name has the attributes."""
     driven.write(".gitattributes", "*.json -text diff=progkit merge=progkit\n")

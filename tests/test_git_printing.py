@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from repositories import Document, changed, document, predictor
@@ -9,6 +10,7 @@ from test_git_merging_properties import DOCUMENTS
 
 from progkit import artifact, schema
 from progkit.artifact.printing import printed
+from progkit.cli import main
 
 DESK = document(answer=predictor("a", temperature=0.0))
 TOP = Path(__file__).parent.parent
@@ -100,3 +102,33 @@ def test_other_values_have_other_texts(one: object, other: object) -> None:
     ]
 
     assert (texts[0] == texts[1]) == (artifact.canonical(one) == artifact.canonical(other))
+
+
+ESCAPE = "\x1b[2J\u202e"
+
+
+def test_nothing_in_a_file_is_an_order_to_a_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of what the commands print of a file, and its name, what a terminal would obey is spelled out."""
+    monkeypatch.chdir(tmp_path)
+    one = document(**{f"a{ESCAPE}": predictor(f"q{ESCAPE}", instructions=(f"Do{ESCAPE}.",))})
+    other = document(**{f"a{ESCAPE}": predictor(f"r{ESCAPE}", instructions=(f"Other{ESCAPE}.",), **{f"k{ESCAPE}": 1})})
+    node = other["state"]["predictors"][f"a{ESCAPE}"]
+    node["signature"]["fields"]["question"]["type"] = "int"
+    node["demos"][0]["id"] = "d-000000000000"
+    names = [f"one{ESCAPE}.json", f"other{ESCAPE}.json"]
+    for name, each in zip(names, (one, other), strict=True):
+        Path(name).write_bytes(artifact.encode(each))
+
+    told = []
+    for words in (["diff", *names], ["diff", "--prompts", *names], ["compat", *names]):
+        assert main(words) == 1
+        told.append(capsys.readouterr())
+    assert main(["validate", "--canonical", *names]) == 1
+    told.append(capsys.readouterr())
+    assert main(["migrate", "--check", *names]) == 0
+    told.append(capsys.readouterr())
+
+    assert all("a\\x1b[2J\\u202e" in each.out or "one\\x1b[2J\\u202e" in each.out for each in told)
+    assert not any(bad in each.out + each.err for each in told for bad in "\x1b\u202e")

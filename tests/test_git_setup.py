@@ -178,8 +178,8 @@ def test_the_command_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     told = setup.settings()
 
-    assert told["diff.progkit.textconv"] == """'/it'"'"'s 100%/python' -P -m progkit git textconv"""
-    assert told["merge.progkit.driver"].startswith("""'/it'"'"'s 100%%/python' -P -m progkit git merge-driver %O""")
+    assert told["diff.progkit.textconv"] == """'/it'"'"'s 100%/python' -P -m progkit git textconv --"""
+    assert told["merge.progkit.driver"].startswith("""'/it'"'"'s 100%%/python' -P -m progkit git merge-driver -- %O""")
 
 
 # --- status, uninstall ----------------------------------------------------------------------------

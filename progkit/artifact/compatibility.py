@@ -4,17 +4,29 @@ A caller passes inputs and reads outputs. An input may take more than before and
 breaks somebody. Instructions, demos, settings and the order of fields are no matter of callers.
 """
 
-from collections.abc import Iterator, Mapping
+import math
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
 from progkit.artifact.dspy.matching import settle
-from progkit.artifact.subtyping import is_within
+from progkit.artifact.subtyping import is_within, values_of
 from progkit.schema import decode_value
 
 BREAKING, UNKNOWN = "breaking", "unknown"
 
+_KEEPS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "ge": operator.ge,
+    "lt": operator.lt,
+    "le": operator.le,
+    "min_length": lambda value, bound: len(value) >= bound,
+    "max_length": lambda value, bound: len(value) <= bound,
+    "multiple_of": lambda value, bound: value % bound == 0,
+}
+_OF_WHOLE_NUMBERS = (("allow_inf_nan", False), ("multiple_of", 1))
 _UPPER = ("lt", "le", "max_length")
 _LOWER = ("gt", "ge", "min_length")
 
@@ -105,18 +117,32 @@ def _of_field(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[
     kept, asked = (old, new) if takes else (new, old)
     given = decode_value(kept["constraints"])
     for name, bound in decode_value(asked["constraints"]).items():
-        if not _implied(name, bound, given):
+        if not (_always(name, bound, kept["type"]) or _implied(name, bound, given, is_within(kept["type"], "int"))):
             said = f"{name}={bound!r}"
             yield BREAKING, f"must now have {said}" if takes else f"need not have {said} any more"
 
 
-def _implied(name: str, bound: Any, given: Mapping[str, Any]) -> bool:
-    """Whether what keeps all that is *given* keeps to *name* with this *bound*, too."""
+def _always(name: str, bound: Any, given: str) -> bool:
+    """Whether every value of the type *given* keeps to *name* with this *bound*, whatever else is asked of it."""
+    if (name == "min_length" and bound == 0) or (is_within(given, "int") and (name, bound) in _OF_WHOLE_NUMBERS):
+        return True
+    values, keeps = values_of(given), _KEEPS.get(name)
+    try:
+        return values is not None and keeps is not None and all(keeps(each, bound) for each in values)
+    except (TypeError, ArithmeticError):
+        return False  # values that cannot be compared
+
+
+def _implied(name: str, bound: Any, given: Mapping[str, Any], is_whole: bool | None) -> bool:
+    """Whether what keeps all that is *given* keeps to *name* with this *bound*, too; *is_whole*: of ints."""
     if name in given and given[name] == bound:
         return True
     if name == "allow_inf_nan":
         return bool(bound)
     try:
+        if is_whole:
+            name, bound = _closed(name, bound)
+            given = dict(_closed(each, limit) for each, limit in given.items())
         if name in _UPPER:
             return any(each in given and _below(each, given[each], name, bound) for each in _UPPER if _fits(each, name))
         if name in _LOWER:
@@ -126,6 +152,13 @@ def _implied(name: str, bound: Any, given: Mapping[str, Any]) -> bool:
     except (TypeError, ArithmeticError):
         return False  # bounds that cannot be compared
     return False
+
+
+def _closed(name: str, bound: Any) -> tuple[str, Any]:
+    """The same for whole numbers, with the bound itself allowed."""
+    if name == "gt":
+        return "ge", math.floor(bound) + 1
+    return ("le", math.ceil(bound) - 1) if name == "lt" else (name, bound)
 
 
 def _fits(one: str, other: str) -> bool:

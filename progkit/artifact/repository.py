@@ -16,6 +16,12 @@ from progkit.schema import STATE as FORMAT
 from progkit.schema.bundles import BUNDLE, MANIFEST
 
 ATTRIBUTES = ".gitattributes"
+_FALLBACK = (
+    "{ grep -q '^<<<<<<<' %A || { echo 'progkit did not run, lines were merged in' %P >&2; "
+    "git merge-file -q --marker-size=%L %A %O %B; }; exit 1; }"
+)
+"""What git's shell does after a conflict: if there are no marks, as progkit is gone or broke, theirs comes in by line.
+(%P comes quoted.)"""
 _MARKS = {"text": "unset", "diff": "progkit", "merge": "progkit"}
 """The attributes of a state file, as ``git check-attr`` tells them."""
 
@@ -126,13 +132,13 @@ def settings() -> dict[str, str]:
         ConfigurationError: if progkit is not installed in that Python.
     """
     command = _command()
-    # In a driver, % begins a placeholder (gitattributes, "Defining a custom merge driver").
+    # In a driver, % begins a placeholder (gitattributes, "Defining a custom merge driver"). After --, all are names.
     driver = command.replace("%", "%%")
     return {
-        "diff.progkit.textconv": f"{command} git textconv",
+        "diff.progkit.textconv": f"{command} git textconv --",
         "diff.progkit.xfuncname": "^((predictor|part) .*)$",
         "merge.progkit.name": "progkit: saved programs by predictor, field and demo",
-        "merge.progkit.driver": f"{driver} git merge-driver %O %A %B %L %P %X %Y",
+        "merge.progkit.driver": f"{driver} git merge-driver -- %O %A %B %L %P %X %Y || {_FALLBACK}",
     }
 
 

@@ -8,6 +8,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 _NONE = "None"
 _SAME = {"NoneType": _NONE, "List": "list", "Dict": "dict", "Tuple": "tuple", "Set": "set", "FrozenSet": "frozenset"}
@@ -57,6 +58,19 @@ def is_within(one: str, other: str) -> bool | None:
         return None
     mine, theirs = _read(one), _read(other)
     return None if mine is None or theirs is None else _union_within(mine, theirs)
+
+
+def values_of(text: str) -> list[Any] | None:
+    """All values of the type *text*, where it is a Literal, a bool, or several of them; else None."""
+    found: list[Any] = []
+    for kind in _read(text) or [Kind("Any")]:
+        if kind.name == "bool" and kind.value is None:
+            found += [False, True]
+        elif kind.value is not None and kind.name in _ABOVE:
+            found.append(ast.literal_eval(kind.value))
+        else:
+            return None
+    return found
 
 
 # --- comparing ------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import json
 
 from progkit import artifact
 from progkit.artifact.compatibility import BREAKING, breaks
+from progkit.artifact.trust import printable
 
 
 def run(options: argparse.Namespace) -> int:
@@ -14,7 +15,7 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps([each.to_dict() for each in found], ensure_ascii=False))
     else:
         for each in found:
-            print(f"{each.verdict}: {each.path}, {each.part}: {each.reason}")
+            print(printable(f"{each.verdict}: {each.path}, {each.part}: {each.reason}"))
         if not found:
             print(f"callers of {options.old} can use {options.new}")
     return 1 if any(each.verdict == BREAKING or not options.allow_unknown for each in found) else 0

@@ -10,6 +10,7 @@ from typing import Any
 from progkit import artifact
 from progkit.adapters import Adapter, ChatAdapter, JSONAdapter
 from progkit.artifact import Change
+from progkit.artifact.trust import printable
 from progkit.cli.layouts import laid
 from progkit.cli.opening import made
 from progkit.content import Turns
@@ -35,18 +36,18 @@ def _show(changes: list[Change]) -> None:
     last = None
     for each in changes:
         if each.path != last:
-            print(each.path)
+            print(printable(each.path))
             last = each.path
         if each.part == "instructions":
             print("  instructions")
             for line in _lines(each.before, each.after):
-                print(f"    {line}")
+                print(f"    {printable(line)}")
         elif each.part == "demo order":
             print(f"  demos moved: {', '.join(_moved(each.before, each.after))}")
         elif each.before is None or each.after is None:
-            print(f"  {each.part} {'added' if each.before is None else 'removed'}{_brief(each)}")
+            print(printable(f"  {each.part} {'added' if each.before is None else 'removed'}{_brief(each)}"))
         else:
-            print(f"  {each.part}: {_said(each.before)} -> {_said(each.after)}")
+            print(printable(f"  {each.part}: {_said(each.before)} -> {_said(each.after)}"))
 
 
 def _moved(before: list[str], after: list[str]) -> Iterator[str]:
@@ -86,7 +87,7 @@ def _prompts(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(found, ensure_ascii=False))
     else:
-        sys.stdout.writelines(f"{line}\n" for lines in found.values() for line in lines)
+        sys.stdout.writelines(f"{printable(line)}\n" for lines in found.values() for line in lines)
     return 1 if found else 0
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from progkit import artifact, schema
 from progkit.artifact import git
+from progkit.artifact.trust import printable
 from progkit.cli.layouts import laid
 from progkit.cli.opening import made
 from progkit.cli.ours import is_ours, whole
@@ -66,8 +67,8 @@ def _as_text(said: dict[str, Any]) -> str:
     if "error" in said:
         return f"progkit: {said['error']}"
     if "current" in said:
-        return f"{said['path']} {'is current' if said['current'] else said['reason']}"
-    return f"{said['path']} {'written' if said['changed'] else 'is as it was'}"
+        return f"{printable(said['path'])} {'is current' if said['current'] else said['reason']}"
+    return f"{printable(said['path'])} {'written' if said['changed'] else 'is as it was'}"
 
 
 def _written(options: argparse.Namespace, path: str, output: str) -> dict[str, Any]:

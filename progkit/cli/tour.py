@@ -113,7 +113,8 @@ def _saved(program: SupportDesk, file: Path) -> str:
 
 def _process(title: str, place: Path, command: str, file: Path, *words: str) -> Step:
     """A command of ours in a new process: what it printed, and the whole time it took."""
-    line = [sys.executable, "-m", "progkit", command, str(file), *words]
+    # -P: the directory one happens to be in is no place to import from.
+    line = [sys.executable, "-P", "-c", _START, str(Path(__file__).parents[2]), command, str(file), *words]
     environment = os.environ | {"PROGKIT_CACHE_DIR": str(place / "cache")}
     started = time.perf_counter()
     done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
@@ -128,6 +129,8 @@ def _indented(text: str) -> str:
     return "\n".join(f"  {line}" for line in text.splitlines())
 
 
+_START = "import sys; sys.path.append(sys.argv.pop(1)); from progkit.cli import main; sys.exit(main())"
+"""Runs the command in a new process: this progkit's, where none is installed."""
 _INTRODUCTION = f"""\
 A support desk: one predictor sorts a ticket, another drafts the answer; fourteen demos.
 The LM is {MODEL}: no language model, but a stand-in inside this process that looks for the most

@@ -6,6 +6,7 @@ because msgspec's own message leaves out the keys of dictionaries.
 
 from collections.abc import Iterator
 from functools import cache
+from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import Annotated, Any, NotRequired, TypeAlias, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -58,6 +59,8 @@ def json_schema(shape: Kind, definitions: dict[str, Any]) -> dict[str, Any]:
     printed = json.schema(shape)
     for each in printed["$defs"].values():
         each["additionalProperties"] = False
+        # Up to Python 3.12 a docstring keeps the indentation of its source.
+        each |= {name: cleandoc(each[name]) for name in ("description",) if name in each}
     printed["$defs"] |= definitions
     return printed
 

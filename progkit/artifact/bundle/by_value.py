@@ -44,6 +44,8 @@ class Taker:
         make, args, (body, slots), *rest = self._cloud._dynamic_class_reduce(cls)
         # From Python 3.13 on, and there in no order.
         body |= {name: tuple(sorted(body[name])) for name in ("__static_attributes__",) if name in body}
+        if make is self._cloud._make_skeleton_class:
+            args[3]["__qualname__"] = cls.__qualname__
         # The id by which this process would know the class again: a new one in every process.
         return make, (*args[:-2], None, args[-1]), (body, slots), *rest
 

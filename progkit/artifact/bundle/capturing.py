@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import FunctionType, ModuleType
 
+from progkit.artifact.bundle.edited import edited
 from progkit.artifact.bundle.finding import Finder, Owner, Source
 from progkit.artifact.bundle.mentions import in_source
 from progkit.errors import UnsavableError
@@ -106,7 +107,11 @@ class _Walk:
         """Let *source* travel as *name*, and ask for all that it imports and that the module holds."""
         self.found.sources[name] = source
         self._read(name, source)
-        for other, attribute in _held(sys.modules.get(name)):
+        live = sys.modules.get(name)
+        if live is not None and (function := edited(live, source.data)):
+            told = f"{function} runs as it is no longer in the file, which travels: was that edited after the import?"
+            self.found.notes.append(f"{name}: {told}")
+        for other, attribute in _held(live):
             if self.finder.owner(other) is Owner.OWN and (self.chosen is None or other in self.chosen):
                 self.ask(other, f"{name}.{attribute}")
 

@@ -3,6 +3,7 @@
 import glob
 import json
 import os
+import secrets
 import subprocess
 import sys
 import sysconfig
@@ -18,8 +19,8 @@ SECONDS = 300.0
 """How long loading may take: heavy libraries are imported anew."""
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "LANG", "LC_ALL", "TZ", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 """What of the environment the new process has: how to run, and nothing about the project or the user's keys."""
-_SAYS = "progkit-check: "
-"""How the line begins that tells how it went, whatever else a program prints."""
+_SAYS = "progkit-check "
+"""How the line begins that tells how it went, whatever else a program prints; a number of this one time follows."""
 _LOAD = """
 import importlib.machinery, importlib.util, json, sys
 
@@ -73,7 +74,7 @@ def tried(bundle: str, digest: str, seconds: float = SECONDS) -> Failure | None:
         raise UnsavableError("program", "cannot be tried out: this process does not know its Python (sys.executable)")
     own = str(Path(__file__).parents[2])
     told = {"bundle": os.path.abspath(bundle), "digest": digest, "progkit": own, "path": _installed_places()}
-    told["says"] = _SAYS
+    told["says"] = says = f"{_SAYS}{secrets.token_hex(8)}: "
     with tempfile.TemporaryDirectory(prefix="progkit-check-") as empty:
         try:
             done = subprocess.run(
@@ -87,16 +88,16 @@ def tried(bundle: str, digest: str, seconds: float = SECONDS) -> Failure | None:
             )
         except subprocess.TimeoutExpired:
             raise UnsavableError("program", f"does not load in a new process within {seconds:g} seconds") from None
-    return _understood(done)
+    return _understood(done, says)
 
 
-def _understood(done: "subprocess.CompletedProcess[bytes]") -> Failure | None:
+def _understood(done: "subprocess.CompletedProcess[bytes]", says: str) -> Failure | None:
     said = done.stdout.decode("utf-8", "replace").splitlines()
-    last = next((line for line in reversed(said) if line.startswith(_SAYS)), None)
+    last = next((line for line in reversed(said) if line.startswith(says)), None)
     if last is None:
         tail = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
         return Failure((("exit", f"the process that loads it ended with status {done.returncode}: {tail}"),))
-    chain: Any = json.loads(last[len(_SAYS) :])
+    chain: Any = json.loads(last[len(says) :])
     if chain is None:
         return None
     missing = next((name for kind, _, name in chain if kind in ("ModuleNotFoundError", "ImportError") and name), None)

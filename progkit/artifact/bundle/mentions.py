@@ -47,7 +47,8 @@ def in_source(tree: ast.Module, name: str, is_package: bool) -> Mentions:
 
 def in_code(code: CodeType, package: str) -> Iterator[str]:
     """The modules that *code*, of a function in *package*, imports when it is called; names below one among them."""
-    steps = list(dis.get_instructions(code))
+    # Long code writes large numbers in two steps.
+    steps = [each for each in dis.get_instructions(code) if each.opname != "EXTENDED_ARG"]
     for at, step in enumerate(steps):
         if step.opname == "IMPORT_NAME":
             level, taken = steps[at - 2].argval, steps[at - 1].argval

@@ -9,20 +9,23 @@ import io
 import os
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, ClassVar
 
 from progkit.artifact.bundle import naming
 from progkit.artifact.bundle.by_value import Taker, content_of
 from progkit.artifact.bundle.named import remembering
-from progkit.artifact.bundle.secrecy import Secrets
+from progkit.artifact.bundle.secrecy import Secrets, parts_with_names
 from progkit.errors import UnsavableError
+from progkit.lm.secrecy import blot
 from progkit.signature import SignatureMeta
 
 PROTOCOL = 5
 ROOT = "program"
+MAINS = ("__main__", "__mp_main__")
+"""Names of the module that is run, which is another one wherever the bundle is loaded."""
 _ALIASES = {"pathlib._local": "pathlib"}
 """Where a newer Python says that its own classes stand, and where every Python finds them."""
 _LRU = type(functools.lru_cache(lambda: None))
@@ -121,8 +124,9 @@ class _Writer(_Pickler):  # type: ignore[misc]
         at = naming.blamed(self.around, self.rules.is_own)
         told, deep = naming.path_of(self.around[: at + 1], ROOT), self.where()
         what = type(self.around[at]).__name__
-        inner = f" ({deep}: {error})" if deep != told else f" ({error})"
-        if deep == told and str(error).startswith("cannot pickle"):
+        said = blot(str(error))
+        inner = f" ({deep}: {said})" if deep != told else f" ({said})"
+        if deep == told and said.startswith("cannot pickle"):
             inner = ""
         return UnsavableError(told, f"{what} cannot be pickled{inner}; {_WAY_OUT}")
 
@@ -147,11 +151,15 @@ class _Writer(_Pickler):  # type: ignore[misc]
         super().save_bytes(kept)
 
     def save_table(self, obj: dict[Any, Any]) -> None:
-        for name, value in obj.items():
-            if isinstance(name, str) and type(value) is str and self.secrets.in_name(name, value):
+        self.look(obj.items())
+        super().save_dict(obj)
+
+    def look(self, named: Iterable[tuple[Any, Any]]) -> None:
+        """Refuse a secret among what is *named* by something."""
+        for name, value in named:
+            if isinstance(name, str) and self.secrets.in_name(name, value):
                 self.around.append(value)
                 raise UnsavableError(self.where(), _SECRET)
-        super().save_dict(obj)
 
     def save_items(self, obj: set[Any]) -> None:
         self.write(pickle.EMPTY_SET)
@@ -187,12 +195,18 @@ class _Writer(_Pickler):  # type: ignore[misc]
         told = self.rules.reduced(obj, self.where()) if hasattr(kind, "__dict__") else None
         if told is not None:
             return told
+        if hasattr(kind, "get_secret_value"):
+            raise UnsavableError(self.where(), _SECRET)
+        if not isinstance(obj, FunctionType):
+            self.look(parts_with_names(obj))
         if isinstance(obj, io.IOBase) and kind not in (io.StringIO, io.BytesIO) and not _is_standard(obj):
             raise TypeError(f"a file that is open: {kind.__name__}")
         if obj is os.environ or obj is os.environb:
             raise TypeError("it holds every variable, and with them the keys")
         if isinstance(obj, type):
             return self._class(obj)
+        if kind is MethodType and self._is_of_class(obj):
+            return getattr, (obj.__self__, obj.__name__)
         if kind is FunctionType or kind is _LRU:
             return self._function(obj)
         if kind is CodeType:
@@ -203,6 +217,7 @@ class _Writer(_Pickler):  # type: ignore[misc]
 
     def _class(self, cls: type) -> Any:
         if self._by_name(cls):
+            self._require_untouched(cls)
             return NotImplemented
         if isinstance(cls, SignatureMeta):
             return content_of(cls)
@@ -211,6 +226,19 @@ class _Writer(_Pickler):  # type: ignore[misc]
         self._note(cls)
         return self.taker.cls(cls)
 
+    def _require_untouched(self, cls: type) -> None:
+        """Nothing, if no method was put on *cls* that its module's source does not have."""
+        for name, value in vars(cls).items():
+            origin = getattr(value, "__module__", None) if isinstance(value, FunctionType) else cls.__module__
+            if origin in MAINS and origin != cls.__module__:
+                told = f"was put on {cls.__qualname__} by {origin}, and the source of {cls.__module__} alone travels"
+                raise UnsavableError(f"{self.where()}.{name}", f"{told}: define it there, or in a subclass")
+
+    def _is_of_class(self, method: MethodType) -> bool:
+        """Whether *method* is a classmethod of a class that is found again by its name."""
+        owner = method.__self__
+        return isinstance(owner, type) and self._by_name(owner) and getattr(owner, method.__name__, None) == method
+
     def _function(self, function: Any) -> Any:
         if self._by_name(function):
             return NotImplemented
@@ -218,6 +246,7 @@ class _Writer(_Pickler):  # type: ignore[misc]
             told = function.cache_parameters()
             return remembering, (function.__wrapped__, told["maxsize"], told["typed"])
         self._note(function)
+        self.look(parts_with_names(function))
         where = self.where()
         for each in self.taker.imports(function):
             self.found.imported.setdefault(each, where)
@@ -278,6 +307,19 @@ def _is_standard(stream: Any) -> bool:
 
 def _ordered(items: Any) -> list[Any]:
     """*items* of a set in an order of their own, where they have one."""
-    if all(type(each) in _PLAIN or isinstance(each, (tuple, type)) or hasattr(each, "_value_") for each in items):
-        return sorted(items, key=lambda each: (type(each).__qualname__, repr(each)))
-    return list(items)
+    known = [(key, each) for each in items if (key := _key(each)) is not None]
+    if len(known) < len(items):
+        return list(items)
+    return [each for _, each in sorted(known, key=lambda pair: pair[0])]
+
+
+def _key(value: Any) -> tuple[str, str] | None:
+    """What *value* is sorted by among others; None for what has no order that holds from process to process."""
+    if type(value) in _PLAIN or isinstance(value, type) or hasattr(value, "_value_"):
+        return type(value).__qualname__, repr(value)
+    if isinstance(value, (tuple, frozenset)):
+        keys = [_key(each) for each in value]
+        inside = [each for each in keys if each is not None]
+        if len(inside) == len(keys):
+            return type(value).__qualname__, repr(inside if isinstance(value, tuple) else sorted(inside))
+    return None

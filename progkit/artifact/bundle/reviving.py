@@ -16,6 +16,7 @@ from progkit.artifact.bundle.importing import LOCK, Scope, in_force
 from progkit.artifact.bundle.opening import Opened
 from progkit.artifact.bundle.planning import Plan
 from progkit.errors import ArtifactError, EnvironmentMismatchError, UnloadableError
+from progkit.lm.secrecy import blot
 
 PROGRAM = "program.pkl"
 
@@ -74,7 +75,7 @@ class _Unpickler(pickle.Unpickler):
 
 def _explained(opened: Opened, scope: Scope, error: BaseException) -> UnloadableError:
     """The error that says where in the bundle's code *error* came up, or what its pickle asked for."""
-    reason = f"{type(error).__name__}: {error}".removesuffix(": ")
+    reason = blot(f"{type(error).__name__}: {error}").removesuffix(": ")
     names = {source.path: name for name, source in scope.sources.items()}
     if isinstance(error, SyntaxError) and error.filename in names:
         return UnloadableError(opened.root, f"module {names[error.filename]}, line {error.lineno}", reason)

@@ -43,8 +43,9 @@ def line(pattern: str, attributes: str = STATE) -> str:
 
 
 def patterns_of(paths: Iterable[str]) -> list[str]:
-    """The patterns that match just these *paths*, from the top of the repository."""
-    return [f"/{re.sub(r'([][*?])', _escaped, path.replace(chr(92), chr(92) * 2))}" for path in paths]
+    """The patterns that match just these *paths*, from the top of the repository; ``?`` for a line break in one."""
+    escaped = (re.sub(r"([][*?])", _escaped, path.replace(chr(92), chr(92) * 2)) for path in paths)
+    return [f"/{each}".replace("\n", "?") for each in escaped]
 
 
 def _escaped(found: re.Match[str]) -> str:

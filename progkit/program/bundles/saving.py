@@ -5,6 +5,7 @@ Everything is made in memory, then placed in one step, once a process that knows
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from types import ModuleType
 
 from progkit import artifact
@@ -12,10 +13,10 @@ from progkit.artifact.bundle.capturing import Captured, capture
 from progkit.artifact.bundle.finding import Finder, Owner
 from progkit.artifact.bundle.manifest import manifest, say_the_same
 from progkit.artifact.bundle.opening import Opened, digest_of, is_bundle, open_bundle
-from progkit.artifact.bundle.pickling import Pickled, Rules, pickled
+from progkit.artifact.bundle.pickling import MAINS, Pickled, Rules, pickled
 from progkit.artifact.bundle.placing import place
 from progkit.artifact.bundle.requirements import Needs, needs
-from progkit.artifact.bundle.secrecy import Secrets
+from progkit.artifact.bundle.secrecy import Secrets, line_in
 from progkit.artifact.decoding import decode
 from progkit.artifact.reading import read_bytes
 from progkit.artifact.trust import remember
@@ -39,6 +40,7 @@ def save_bundle(
     """Write *program* as a bundle into the directory *path*; see ``Module.save``."""
     if os.fspath(path).endswith(".json"):
         raise ConfigurationError(f"a bundle is a directory; {os.fspath(path)!r} is the name of a state file")
+    where = os.path.abspath(path)  # now: what it counts from may be about to be replaced
     making = _Making(program, modules_to_serialize)
     files = making.files(cache)
     listed = manifest(files, making.pickled, making.captured, making.told())
@@ -50,7 +52,7 @@ def save_bundle(
         digest = digest_of(listed)
         place(path, {**files, MANIFEST: listed}, lambda new: proof.require(new, digest))
     digest = digest_of(listed) if there is None else there.digest
-    remember(digest, path)
+    remember(digest, where)
     return making.report(os.fspath(path), there is None, digest)
 
 
@@ -86,13 +88,19 @@ class _Making:
         }
         if cache is not None:
             files["cache.jsonl"] = _replies(os.fspath(cache))
-        secrets = Secrets()
-        for path, data in files.items():
-            at = None if path == "state.json" else secrets.place_in(data)
-            if at is not None:
-                line = data.count(b"\n", 0, at) + 1
-                raise UnsavableError(f"{path}, line {line}", "holds what looks like a secret; read it from elsewhere")
+        self._require_no_secret(files)
         return files
+
+    def _require_no_secret(self, files: Mapping[str, bytes]) -> None:
+        secrets = Secrets()
+        sources = {place: self.captured.sources[name].tree() for name, place in self.captured.files().items()}
+        for path, data in files.items():
+            # What a state's texts look like is told and no more, as they are what a prompt says.
+            at = secrets.place_of_value(data) if path == "state.json" else secrets.place_in(data)
+            tree = sources.get(path)
+            line = (line_in(tree) if tree else None) if at is None else data.count(b"\n", 0, at) + 1
+            if line is not None:
+                raise UnsavableError(f"{path}, line {line}", "holds what looks like a secret; read it from elsewhere")
 
     def told(self) -> dict[str, object]:
         """What the manifest says of the program."""
@@ -107,7 +115,8 @@ class _Making:
         local = [f"{each}: names a directory of this machine, and so does program.pkl" for each in self.pickled.local]
         by_value = ", ".join(self.pickled.by_value)
         bytecode = [f"travels as bytecode, which this Python alone can run: {by_value}"] if by_value else []
-        notes = [*bytecode, *self.captured.notes, *self.needs.notes, *self.reducing.notes, *local]
+        looks = [f"state.json, {each}" for each in artifact.suspects(self.state.document)]
+        notes = [*bytecode, *self.captured.notes, *self.needs.notes, *self.reducing.notes, *local, *looks]
         return state.SaveReport(
             path,
             changed,
@@ -118,7 +127,9 @@ class _Making:
         )
 
     def _rules(self) -> Rules:
-        places = {os.path.expanduser("~"), os.getcwd()}
+        places = {os.path.expanduser("~")}
+        with suppress(FileNotFoundError):  # somebody removed it
+            places.add(os.getcwd())
         return Rules(
             self.reducing,
             self._is_own,
@@ -132,7 +143,7 @@ class _Making:
 
     def _goes_by_value(self, module: str) -> bool:
         """Whether no source of *module* could be imported where the bundle is loaded."""
-        if module in ("__main__", "__mp_main__"):
+        if module in MAINS:
             return self.script is None or module != "__main__"
         owner = self.finder.owner(module)
         return owner is Owner.UNKNOWN or (owner is Owner.OWN and not self.finder.is_importable(module))
