@@ -11,12 +11,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from progkit import runtime
 from progkit.caching import reset_default_cache
 from progkit.lm import history
 
+# A busy machine is no failure: how long an example takes is nobody's promise.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 pytest.register_assert_rewrite("contracts", "scripted", "servers")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None)

@@ -17,14 +17,17 @@ from progkit.signature import parse_type
 DSPY = Path(__file__).parent.parent / "fixtures" / "dspy"
 sys.path.insert(0, str(DSPY))
 
-import dspy_programs  # noqa: E402 - it lies beside the frozen files
+import dspy_programs  # noqa: E402 - they lie beside the frozen files
+from dspy_differences import said_here  # noqa: E402
 
 CONTENT = ("History", "Image", "Reasoning", "Tool", "ToolCalls")
 TYPES = {**dspy_programs.CUSTOM, **{name: getattr(progkit, name) for name in CONTENT}, "REPLHistory": str}
 """What the names of types in ``states.json`` mean here."""
 
 VERSIONS = sorted((each.parent.name for each in DSPY.glob("*/states.json")), key=lambda v: [*map(int, v.split("."))])
-TOLD: dict[str, dict[str, Any]] = {v: json.loads((DSPY / v / "states.json").read_text("utf-8")) for v in VERSIONS}
+TOLD: dict[str, dict[str, Any]] = {
+    v: json.loads(said_here((DSPY / v / "states.json").read_text("utf-8"))) for v in VERSIONS
+}
 """By version and case: ``{"error": ...}``, or the predictors by DSPy's path."""
 
 FILES = [(version, case) for version in VERSIONS for case, told in TOLD[version].items() if "error" not in told]

@@ -27,7 +27,7 @@ sys.path.insert(0, str(DSPY))
 import dspy_cases  # noqa: E402 - they lie beside the frozen answers
 import dspy_content  # noqa: E402
 import dspy_messages  # noqa: E402
-from dspy_differences import MESSAGES, VERSIONS  # noqa: E402
+from dspy_differences import MESSAGES, VERSIONS, said_here  # noqa: E402
 
 NAMED = ["2.6", "2.6.9", "2.6.13", "2.6.17", "2.6.23", "2.6.25", "2.6.26", "3.0", "3.1", "3.2", "3.3", "3.4"]
 QA = Signature("question -> answer")
@@ -44,7 +44,7 @@ def cases() -> dict[str, Any]:
 @cache
 def frozen(version: str) -> Any:
     """What DSPy *version* answered."""
-    return json.loads((DSPY / version / "messages.json").read_text("utf-8"))
+    return json.loads(said_here((DSPY / version / "messages.json").read_text("utf-8")))
 
 
 def answers(version: str) -> Iterator[tuple[str, Any, Any]]:

@@ -19,7 +19,7 @@ DSPY = Path(__file__).parent.parent / "fixtures" / "dspy"
 sys.path.insert(0, str(DSPY))
 
 import dspy_wire  # noqa: E402 - they lie beside the frozen answers
-from dspy_differences import BODIES, MESSAGES, SCHEMAS  # noqa: E402
+from dspy_differences import BODIES, MESSAGES, SCHEMAS, said_here  # noqa: E402
 
 VERSIONS = sorted(path.parent.name for path in DSPY.glob("*/wire.json"))
 ADAPTERS: dict[str, Any] = {"chat": ChatAdapter(), "json": JSONAdapter()}
@@ -56,7 +56,7 @@ def listed(version: str) -> set[str]:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_bodies_are_dspys(server: ChatServer, version: str) -> None:
     """The model reads what it read when the program was optimised."""
-    frozen = json.loads((DSPY / version / "wire.json").read_text("utf-8"))["bodies"]
+    frozen = json.loads(said_here((DSPY / version / "wire.json").read_text("utf-8")))["bodies"]
     cases = {case[0]: case for case in dspy_wire.cases(progkit)}
     for name, bodies in frozen.items():
         for adapter, theirs in bodies.items():

@@ -213,6 +213,13 @@ class TestClassForm:
 
         assert date is datetime.date
 
+    def test_refuses_a_field_as_a_type(self):
+        """On every Python; of a field that hides its type, the newer ones find the type."""
+        with pytest.raises(SignatureError, match=r"Bad: .*'date'.* a field stands where its type should be"):
+
+            class Bad(Signature):
+                date: InputField() = InputField()
+
     def test_resolves_text_in_annotations(self):
         """From the module and from the function that the class stands in."""
 

@@ -22,6 +22,7 @@ sys.path.insert(0, str(DSPY))
 
 import dspy_tools  # noqa: E402 - they lie beside the frozen answers
 from dspy_differences import TOOLS as TOLD  # noqa: E402
+from dspy_differences import said_here  # noqa: E402
 
 FROZEN = json.loads((DSPY / "3.4.1" / "tools.json").read_text("utf-8"))
 ADAPTERS: dict[str, Any] = {"chat": ChatAdapter, "json": JSONAdapter}
@@ -117,7 +118,7 @@ def test_tools_are_described_as_dspy_describes_them(name: str) -> None:
 @pytest.mark.parametrize("version", OLDER)
 def test_older_layouts_are_those_dspys_byte_for_byte(version: str) -> None:
     """Calls were written and described otherwise, and every parameter was required."""
-    frozen = json.loads((DSPY / version / "tools.json").read_text("utf-8"))
+    frozen = json.loads(said_here((DSPY / version / "tools.json").read_text("utf-8")))
     layout = layout_of(version)
     for name, signature, demos, inputs in dspy_tools.messages(progkit):
         for adapter in ADAPTERS:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, Unio
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+_PIPED: Any = types.UnionType if get_origin(int | None) is not get_origin(Union[int, None]) else object()  # noqa: UP007
+"""The origin of ``X | None``, where that is not the one of ``Optional[X]``: it is from Python 3.14 on."""
+
 
 def is_type(annotation: Any) -> bool:
     """Whether *annotation* can be a field's type: a class, a generic with its arguments, a union, Any."""
@@ -138,7 +141,7 @@ def _write(annotation: Any, style: _Style) -> str:
     written = [
         style.literal(each) if quote and isinstance(each, str) else _write(each, style) for each in get_args(annotation)
     ]
-    name = style.union if origin is types.UnionType else getattr(origin, "__name__", str(origin))
+    name = style.union if origin is _PIPED else getattr(origin, "__name__", str(origin))
     return style.generic(annotation, name, ", ".join(written))
 
 
