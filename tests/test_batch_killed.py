@@ -35,6 +35,11 @@ class Answering:
         return Reply(said(f"to {question}"))
 
 
+def heed_interrupts():
+    """In a child: what runs in the background of a shell, as these tests may, ignores SIGINT, and so would it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class TestKilled:
     ROWS, DISTINCT, WORKERS = 900, 600, 12
 
@@ -44,7 +49,15 @@ class TestKilled:
         env |= {"PYTHONPATH": os.pathsep.join([str(place), str(Path(progkit.__file__).parent.parent)])}
         command = [sys.executable, "-m", "progkit", "batch", "desk.json", "--program", "desk:Desk"]
         command += ["--input", "rows.jsonl", "--output", "out.jsonl", "--concurrency", str(self.WORKERS), "--json"]
-        return subprocess.Popen(command, cwd=place, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command,
+            cwd=place,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=heed_interrupts,
+        )
 
     def test_three_times_it_ends_with_every_result_and_one_answer_for_each_input(self, tmp_path):
         """The LM answers as often as there are distinct inputs.

@@ -283,6 +283,17 @@ def test_a_moved_predictor_takes_the_other_sides_changes_along() -> None:
     assert merged(moved, changed(BASE, lambda all_: all_["triage"].update(lm={"model": "m"}))) != moved
 
 
+def test_a_move_to_where_the_other_side_put_another_one() -> None:
+    """Both stand at one path, and neither is taken for the other."""
+    moved = changed(BASE, move("answer", "writer.answer"))
+    added = changed(BASE, lambda all_: all_.update({"writer.answer": {**all_["triage"], "config": {"n": 2}}}))
+
+    told = conflicts(moved, added)
+
+    assert told
+    assert all("writer.answer" in each for each in told)
+
+
 def test_a_move_that_clashes() -> None:
     """With a removal, and with a move to another place."""
     moved = changed(BASE, move("answer", "writer.answer"))
