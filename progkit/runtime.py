@@ -96,7 +96,7 @@ def configure(**values: Any) -> None:
     What is not named stays as it is. A ``context`` that overrides a name goes on overriding it.
 
     Raises:
-        ConfigurationError: for a name that is no setting.
+        ConfigurationError: for a name that is no setting, or an *lm* that is none.
     """
     _check(values)
     with _process.lock:
@@ -108,7 +108,7 @@ def context(**values: Any) -> Iterator[None]:
     """Override settings for a block, in this thread or task alone.
 
     Raises:
-        ConfigurationError: for a name that is no setting.
+        ConfigurationError: for a name that is no setting, or an *lm* that is none.
     """
     _check(values)
     before = _overrides.get()
@@ -153,11 +153,24 @@ class SettingsView:
 settings = SettingsView()
 
 
+def require_lm(value: Any) -> None:
+    """Nothing, if *value* is an LM, or None.
+
+    Raises:
+        ConfigurationError: if it is not.
+    """
+    is_one = hasattr(value, "identity") and hasattr(value, "complete") and not isinstance(value, type)
+    if value is not None and not is_one:
+        named = value if isinstance(value, str) else "provider/model"
+        raise ConfigurationError(f"lm is an LM, like progkit.LM({named!r}), and not {value!r:.80}")
+
+
 def _check(values: Mapping[str, Any]) -> None:
     for name in values:
         if name not in _NAMES:
             known = ", ".join(_NAMES)
             raise ConfigurationError(f"no setting {name!r}{did_you_mean(name, _NAMES)}; the settings are {known}")
+    require_lm(values.get("lm"))
     tags = values.get("tags", ())
     if not isinstance(tags, (list, tuple)) or not all(isinstance(tag, str) for tag in tags):
         raise ConfigurationError(f"tags is a list of names, like ['tenant:7'], not {tags!r}")

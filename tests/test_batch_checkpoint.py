@@ -10,6 +10,7 @@ from progkit import BatchStoppedError, CheckpointError, Example, Module, Predict
 from progkit.batch import checkpoint as module
 from progkit.batch import locking
 from progkit.errors import LMServerError
+from progkit.program.batching import codec_of
 
 
 @pytest.fixture
@@ -275,3 +276,56 @@ class TestTheFile:
             Predict(QA).batch(rows(1), checkpoint="/dev/null")
         with pytest.raises(OSError, match="directory"):
             Predict(QA).batch(rows(1), checkpoint=tmp_path)
+
+
+class TestOfItsOwn:
+    """An open checkpoint, as ``progkit batch`` has it: locked before anything else is written."""
+
+    def test_is_used_and_stays_open(self, lm, path):
+        """Twice; and is taken away while it is locked."""
+        checkpoint = module.Checkpoint(path, codec_of(Predict(QA)))
+
+        first = Predict(QA).batch(rows(3), checkpoint=checkpoint)
+        again = Predict(QA).batch(rows(3), checkpoint=checkpoint)
+        checkpoint.remove()
+        checkpoint.remove()
+        checkpoint.close()
+
+        assert (first.report.calls, again.report.resumed, lm.count) == (3, 3, 3)
+        assert not path.exists()
+
+    def test_begins_afresh(self, lm, path):
+        """Only what is a checkpoint, or the beginning of one, is forgotten; and only if nobody uses it."""
+        Predict(QA).batch(rows(3), checkpoint=path)
+        checkpoint = module.Checkpoint(path, codec_of(Predict(QA)), fresh=True)
+        with pytest.raises(CheckpointError, match="is in use"):
+            module.Checkpoint(path, codec_of(Predict(QA)), fresh=True)
+        checkpoint.close()
+
+        assert len(lines(path)) == 1
+        for text in ("", '{"form', "rows of somebody's\n"):
+            path.write_text(text)
+            if text.startswith("rows"):
+                with pytest.raises(CheckpointError, match="is no checkpoint, and is not written over"):
+                    module.Checkpoint(path, codec_of(Predict(QA)), fresh=True)
+                assert path.read_text() == text
+            else:
+                module.Checkpoint(path, codec_of(Predict(QA)), fresh=True).close()
+                assert len(lines(path)) == 1
+
+    def test_that_was_removed_meanwhile_is_made_anew(self, lm, path, monkeypatch):
+        """Between opening and locking it another batch may end: what is locked must have the name."""
+        lock = locking.lock
+        ends = [path.unlink]
+
+        def locked_late(file):
+            if ends:
+                ends.pop()()
+            return lock(file)
+
+        monkeypatch.setattr(locking, "lock", locked_late)
+
+        results = Predict(QA).batch(rows(1), checkpoint=path)
+
+        assert results.report.calls == 1
+        assert len(lines(path)) == 2

@@ -11,6 +11,7 @@ import progkit
 from progkit import Predict
 from progkit.batch import Bar
 from progkit.cli import main, rows
+from progkit.cli.inputs import Inputs, inputs_of
 from progkit.errors import ConfigurationError, LMServerError
 
 TYPED = "question, count: int, tags: list[str], note: str | None -> answer"
@@ -47,7 +48,7 @@ class TestCommand:
 
         assert status == 0
         assert outputs(place / "out.jsonl") == [(0, "a"), (1, "b"), (2, "c")]
-        assert capsys.readouterr().out.startswith("3 done, 3 calls, 0 hits")
+        assert capsys.readouterr().out.startswith("3 answered, 3 calls, 0 hits")
         assert sorted(each.name for each in place.iterdir()) == ["out.jsonl", "qa.json", "rows.jsonl"]
 
     def test_writes_to_stdout(self, place, capsys, monkeypatch):
@@ -77,8 +78,8 @@ class TestCommand:
 
         assert (status, again) == (1, 1)
         assert first[1] == {"id": 1, "error": {"type": "LMServerError", "message": "down"}}
-        assert first[3]["error"]["message"].startswith("rows.jsonl, row 4: is not JSON")
-        assert first[4]["error"]["message"] == "rows.jsonl, row 5: is to be a JSON object of inputs, not [1]"
+        assert first[3]["error"]["message"].startswith("line 4 of rows.jsonl: is not JSON")
+        assert first[4]["error"]["message"] == "line 5 of rows.jsonl: is to be a JSON object of inputs, not [1]"
         assert [each.get("outputs") for each in lines(place / "out.jsonl")][:3] == [{"answer": n} for n in "abc"]
         assert lm.questions == ["a", "b", "c", "b"]
         assert (place / "out.jsonl.checkpoint").exists()
@@ -148,6 +149,12 @@ class TestCommand:
         assert "none.jsonl" in capsys.readouterr().err
 
 
+def listed(path, inputs=None, column=None, form=None):
+    """The rows of a file, as a batch gets them."""
+    with rows.read(str(path), form, inputs or Inputs(), column) as read:
+        return list(read)
+
+
 class TestRows:
     def test_of_csv_have_the_types_of_the_fields(self, tmp_path):
         """Plain spellings, JSON, and nothing for None; a byte order mark is none of theirs."""
@@ -155,9 +162,8 @@ class TestRows:
         path.write_text(
             '\ufeffquestion,count,tags,note\n"why, then?",3,"[""a"", ""b""]",\n' + "x" * 200_000 + ",4,[],n\n", "utf-8"
         )
-        types = rows.input_types(Predict(TYPED))
 
-        first, second = rows.read(str(path), None, types, None)
+        first, second = listed(path, inputs_of(Predict(TYPED)))
 
         assert first == (0, {"question": "why, then?", "count": 3, "tags": ["a", "b"], "note": ""})
         assert second[1]["count"] == 4
@@ -166,20 +172,20 @@ class TestRows:
         """By the field, or the number of fields; the others are read. Nothing is None for what is no text."""
         path = tmp_path / "rows.CSV"
         path.write_text("question,count\na,many\nb\nc,1,2\nd,\ne,5\n")
-        types = rows.input_types(Predict("question, count: int | None -> answer"))
 
-        read = list(rows.read(str(path), None, types, None))
+        read = listed(path, inputs_of(Predict("question, count: int | None -> answer")))
 
-        assert str(read[0][1].error) == f"{path}, row 1: 'count' is 'many', which is no Union[int, NoneType]"
-        assert "row 2: has more or fewer fields than the header" in str(read[1][1].error)
-        assert "row 3: has more or fewer" in str(read[2][1].error)
+        assert str(read[0][1].error) == f"line 2 of {path}: 'count' is 'many', which is no Union[int, NoneType]"
+        assert "line 3 of" in str(read[1][1].error)
+        assert "has more or fewer fields than the header" in str(read[1][1].error)
+        assert "line 4 of" in str(read[2][1].error)
         assert read[3:] == [(3, {"question": "d", "count": None}), (4, {"question": "e", "count": 5})]
 
     def test_of_csv_from_stdin(self, monkeypatch):
         """With a format said; stdin stays open."""
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"question\na\n")))
 
-        assert list(rows.read("-", "csv", {}, None)) == [(0, {"question": "a"})]
+        assert listed("-", form="csv") == [(0, {"question": "a"})]
         assert not sys.stdin.buffer.closed
 
     def test_of_what_is_no_csv(self, tmp_path):
@@ -188,7 +194,7 @@ class TestRows:
         path.write_bytes(b"question\n\xff\n")
 
         with pytest.raises(ConfigurationError, match="is no CSV in UTF-8"):
-            list(rows.read(str(path), None, {}, None))
+            listed(path)
 
     def test_of_parquet_come_in_batches(self, tmp_path, monkeypatch):
         """With the types that the file gives them."""
@@ -199,7 +205,7 @@ class TestRows:
         parquet.write_table(table, path)
         monkeypatch.setattr(rows, "ROWS", 2)
 
-        read = list(rows.read(str(path), None, {}, "question"))
+        read = listed(path, column="question")
 
         assert read == [
             ("a", {"count": 1, "tags": ["x"]}),
@@ -213,17 +219,17 @@ class TestRows:
         path.write_text("hello")
 
         with pytest.raises(ConfigurationError, match="is no Parquet"):
-            list(rows.read(str(path), None, {}, None))
+            listed(path)
         with pytest.raises(ConfigurationError, match="not from stdin"):
-            list(rows.read("-", "parquet", {}, None))
+            listed("-", form="parquet")
         monkeypatch.setitem(sys.modules, "pyarrow", None)
         with pytest.raises(ConfigurationError, match=r"pip install 'progkit\[parquet\]'"):
-            list(rows.read(str(path), None, {}, None))
+            listed(path)
 
     def test_of_a_format_that_nobody_knows(self):
         """The name does not say it."""
         with pytest.raises(ConfigurationError, match=r"rows.txt: .* say --input-format"):
-            rows.read("rows.txt", None, {}, None)
+            listed("rows.txt")
 
 
 class Terminal(io.StringIO):

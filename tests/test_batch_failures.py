@@ -296,7 +296,7 @@ class TestOptions:
         assert seen == [(1, 3, False), (2, 3, False), (3, 3, False)]
         assert results.report is report
         assert report.to_dict()["done"] == 3
-        assert str(report).startswith("3 of 3 done, 3 calls, 0 hits, ")
+        assert str(report).startswith("3 of 3 answered, 3 calls, 0 hits, ")
 
     def test_time_left_is_not_known_of_a_generator(self, lm):
         """Nobody knows how many there will be."""

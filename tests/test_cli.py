@@ -190,7 +190,7 @@ class TestRun:
         status, _, err = command("run", tmp_path / "x.json", "--program", "test_cli:Plain", "m=1")
 
         assert status == 2
-        assert "unexpected keyword argument 'm'; Plain takes n" in err
+        assert err == "progkit: Plain: unexpected 'm'. Its inputs are 'n'\n"
 
     def test_a_program_that_raises_fails_its_line_alone(self, command, tmp_path, monkeypatch):
         """Whatever it raises."""
@@ -350,6 +350,15 @@ class TestDemo:
 
         assert len(steps) == 7
         assert all(step["seconds"] > 0 for step in steps)
+
+    def test_nothing_is_imported_from_where_one_happens_to_be(self, command, monkeypatch, tmp_path):
+        """A module of a hostile directory that is called as one of ours, or as one that we use."""
+        for name in ("progkit", "msgspec", "diskcache", "json", "argparse"):
+            (tmp_path / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\nraise SystemExit(3)\n")
+        monkeypatch.chdir(tmp_path)
+
+        assert command("demo", "--json")[0] == 0
+        assert not (tmp_path / "ran").exists()
 
     def test_a_process_that_fails_is_told(self, command, monkeypatch):
         """With what it said."""

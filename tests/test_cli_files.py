@@ -195,12 +195,14 @@ def test_validate_tells_every_problem_of_every_file(command, tmp_path):
     empty = tmp_path / "empty.json"
     empty.write_text("")
 
-    status, out, _ = command("validate", good, crooked, secret, broken, empty, path_of("3.4.1", "flat"))
+    status, out, err = command("validate", good, crooked, secret, broken, empty, path_of("3.4.1", "flat"))
 
     assert status == 1
+    told = f"{crooked}: not in canonical form: progkit migrate FILE -o FILE writes it so"
+    assert err.splitlines()[0] == f"{told} (a problem with --canonical alone)"
     assert out.splitlines() == [
         f"{good}: valid",
-        f"{crooked}: not in canonical form: progkit migrate FILE -o FILE writes it so",
+        f"{crooked}: valid",
         f'{secret}: self.config.api_key: a secret; {{"env": "NAME"}} can be saved in its place',
         f"{broken}: version: needs a progkit that reads progkit.state 9.0; this progkit {progkit.__version__} reads up "
         "to 1.0",
@@ -208,6 +210,9 @@ def test_validate_tells_every_problem_of_every_file(command, tmp_path):
         f"{path_of('3.4.1', 'flat')}: valid",
     ]
     assert KEY not in out
+    assert command("validate", good, crooked)[0] == 0
+    status, out, err = command("validate", "--canonical", good, crooked)
+    assert (status, out.splitlines(), err) == (1, [f"{good}: valid", told], "")
 
 
 def test_validate_with_the_program_says_whether_it_fits(command):

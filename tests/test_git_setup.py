@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,8 @@ from repositories import Repository, changed, demos, document, isolate, predicto
 
 from progkit import artifact
 from progkit.artifact import repository as setup
-from progkit.artifact.git import attributes
+from progkit.artifact.git import attributes, trying
+from progkit.artifact.printing import printed
 from progkit.cli import main
 from progkit.errors import ConfigurationError
 
@@ -178,7 +180,8 @@ def test_the_command_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
 
     told = setup.settings()
 
-    assert told["diff.progkit.textconv"] == """'/it'"'"'s 100%/python' -P -m progkit git textconv --"""
+    command = """'/it'"'"'s 100%/python' -P -m progkit git textconv -- "$1" """
+    assert told["diff.progkit.textconv"].startswith(f"shown() {{ {command}")
     assert told["merge.progkit.driver"].startswith("""'/it'"'"'s 100%%/python' -P -m progkit git merge-driver -- %O""")
 
 
@@ -200,15 +203,142 @@ def test_status(repository: Repository, capsys: pytest.CaptureFixture[str]) -> N
     assert run("status", "--check") == (0, f"desk.json: by meaning\n{repository.path}: set up\n")
     repository.git("config", "merge.progkit.driver", "true")
     repository.git("config", "--unset", "diff.progkit.textconv")
-    status, out = run("status", "--check")
+    status, out = run("status")
     assert status == 0
+    assert out.startswith("desk.json: compared by line, merged by another command\n")
     assert "git config diff.progkit.textconv: not set in this clone" in out
-    assert "git config merge.progkit.driver: another command in this clone" in out
+    assert "git config merge.progkit.driver: another command, true, in this clone" in out
     assert json.loads(run("status", "--json")[1])["covered"] == ["desk.json"]
     assert run("uninstall", "--json") == (0, f'{{"root": "{repository.path}"}}\n')
     assert run("uninstall") == (0, f"{repository.path}: nothing of progkit's is set up any more\n")
     assert "progkit" not in repository.git("config", "--local", "--list")
     assert not (repository.path / ".gitattributes").exists()
+
+
+def test_status_tells_what_is_configured(repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:
+    """Attributes that are there without the commands do nothing; after uninstall some may be left in another place."""
+    repository.write("desk.json", DESK)
+    main(["git", "install"])
+    main(["git", "uninstall"])
+    repository.write(".git/info/attributes", "*.json -text diff=progkit merge=progkit\n")
+    capsys.readouterr()
+
+    assert main(["git", "status", "--check"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("desk.json: by line\n")
+    assert "git config merge.progkit.driver: not set in this clone" in out
+
+
+BROKEN = ("/nowhere/bin/python -P -m progkit", "{python} -P -c 'raise ImportError' -m progkit", "false")
+
+
+@pytest.mark.parametrize("command", BROKEN)
+def test_a_progkit_that_is_gone(repository: Repository, capsys: pytest.CaptureFixture[str], command: str) -> None:
+    """Its environment was removed, or cannot import it: diffs show the file as it is, merges are made by line."""
+    repository.write("desk.json", DESK)
+    main(["git", "install"])
+    repository.commit()
+    for name, value in setup.settings().items():
+        _, run, rest = value.partition(" git textconv " if "textconv" in name else " git merge-driver ")
+        start = "shown() { " if "textconv" in name else ""
+        if run:
+            repository.git("config", name, f"{start}{command.format(python=sys.executable)}{run}{rest}")
+    repository.git("switch", "--quiet", "--create", "side")
+    repository.commit({"desk.json": changed(DESK, lambda all_: all_["answer"].update(demos=demos("a", "theirs")))})
+    repository.git("switch", "--quiet", "main")
+    repository.commit({"desk.json": changed(DESK, lambda all_: all_["answer"].update(demos=demos("a", "ours")))})
+
+    repository.git("merge", "side", status=1)
+
+    text = (repository.path / "desk.json").read_text("utf-8")
+    assert "<<<<<<< ours\n" in text
+    assert ">>>>>>> theirs\n" in text
+    assert '"question": "theirs"' in text
+    assert '"question": "ours"' in text
+    assert "desk.json" in repository.git("diff", "--name-only", "--diff-filter=U")
+    repository.git("merge", "--abort")
+    assert '+       "question": "ours"' in repository.git("diff", "side", "main")
+    capsys.readouterr()
+    assert main(["git", "status", "--check"]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith("desk.json: by line\n")
+    assert out.count("what it calls does not run, or is not progkit: progkit git install") == 2
+    assert main(["git", "install"]) == 0
+    assert main(["git", "status", "--check"]) == 0
+
+
+def test_a_command_that_cannot_be_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no shell, or it hangs: it does not work."""
+    monkeypatch.setattr(trying, "TIMEOUT", 0.2)
+    assert not trying.shows_meaning("sleep 5;")
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert not trying.merges_meaning("true")
+
+
+# --- conflicts ------------------------------------------------------------------------------------
+
+
+def test_git_shows_a_conflict_by_meaning(repository: Repository) -> None:
+    """During a merge, a diff is as long as the conflict; of what else the file holds it says nothing."""
+    base = document(answer=predictor(*map(str, range(50)), temperature=0.0))
+    repository.write("desk.json", base)
+    main(["git", "install"])
+    repository.commit()
+    repository.git("switch", "--quiet", "--create", "side")
+    repository.commit({"desk.json": changed(base, lambda all_: all_["answer"]["config"].update(temperature=0.5))})
+    repository.git("switch", "--quiet", "main")
+    repository.commit({"desk.json": changed(base, lambda all_: all_["answer"]["config"].update(temperature=1.0))})
+    repository.git("merge", "side", status=1)
+
+    diff = repository.git("diff")
+
+    told = [line for line in diff.splitlines() if line[:2] in ("++", "+ ", " +") and not line.startswith("+++")]
+    named = [re.sub(r"([<>]) (HEAD|ours|side|theirs)$", r"\1", line) for line in told]  # git knows names since 2.44
+    assert named == [
+        "++<<<<<<<",
+        " +  config temperature: 1.0",
+        "++=======",
+        "+   config temperature: 0.5",
+        "++>>>>>>>",
+    ]
+    assert len(diff.splitlines()) < 20
+
+
+def conflict(ours: str, theirs: str, base: str = "") -> str:
+    """The text of DESK with a conflict about its temperature."""
+    text = artifact.encode(DESK).decode()
+    line = next(each for each in text.splitlines() if '"temperature"' in each)
+    sides = [line.replace("0.0", each) for each in (ours, theirs)]
+    middle = f"||||||| 123abc\n{line}\n" if base else ""
+    return text.replace(line, f"<<<<<<< HEAD\n{sides[0]}\n{middle}=======\n{sides[1]}\n>>>>>>> side")
+
+
+@pytest.mark.parametrize("base", ["", "base"])
+def test_the_text_of_a_conflict(tmp_path: Path, capsys: pytest.CaptureFixture[str], base: str) -> None:
+    """Of either style of git's; what the base had is left out."""
+    (tmp_path / "x.json").write_text(conflict("1.0", "2.0", base))
+
+    main(["git", "textconv", str(tmp_path / "x.json")])
+
+    out = capsys.readouterr().out
+    marked = "<<<<<<< HEAD\n  config temperature: 1.0\n=======\n  config temperature: 2.0\n>>>>>>> side\n"
+    assert marked in out
+    assert out.replace(marked, "  config temperature: 0.0\n") == printed(DESK)
+
+
+def test_a_conflict_that_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A side that is no document, markers out of order, one that never ends: the file as it is."""
+    whole = conflict("1.0", "2.0")
+    wrong = [
+        conflict("1.0", "nonsense"),
+        whole.replace("=======\n", ""),
+        whole.replace(">>>>>>> side\n", ""),
+        whole.replace("<<<<<<< HEAD\n", "<<<<<<< HEAD\n<<<<<<< HEAD\n"),
+    ]
+    for text in wrong:
+        (tmp_path / "x.json").write_text(text)
+        main(["git", "textconv", str(tmp_path / "x.json")])
+        assert capsys.readouterr().out == text
 
 
 # --- git diff -------------------------------------------------------------------------------------

@@ -280,7 +280,6 @@ SAMPLES: dict[str, Any] = {
     "reply": "hm",
     "report": "missing: answer",
     "retry_after": 1.5,
-    "row": 7,
     "seconds": 1.5,
     "source": "program.json",
     "status": 429,

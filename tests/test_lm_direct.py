@@ -211,7 +211,7 @@ def test_what_is_no_json_is_not_sent(server: ChatServer, text: Any) -> None:
 @pytest.mark.parametrize("value", ["a\nb: c", "naïve ✓"])
 def test_headers_that_cannot_be_sent(server: ChatServer, value: str) -> None:
     """A bad request, not tried again, and no key in the error."""
-    received, ours = asked(server, Case(settings={"api_key": f"{KEY}{value}"}), "direct")
+    received, ours = asked(server, Case(settings={"extra_headers": {"x-key": f"{KEY}{value}"}}), "direct")
 
     assert type(ours).__name__ in ("LMBadRequestError", "Response")
     assert KEY not in str(ours)

@@ -164,3 +164,18 @@ class TestSettings:
         assert current().is_offline is offline
         with progkit.context(offline=not offline):
             assert current().is_offline is not offline
+
+
+class TestLM:
+    @pytest.mark.parametrize("given", ["openai/x", 3, progkit.LM])
+    def test_what_is_none_is_refused(self, given):
+        """At once, wherever it is given, and not by the first call."""
+        told = r"lm is an LM, like progkit.LM\('(openai/x|provider/model)'\), and not "
+
+        with pytest.raises(ConfigurationError, match=told):
+            progkit.configure(lm=given)
+        with pytest.raises(ConfigurationError, match=told), progkit.context(lm=given):
+            pass
+        with pytest.raises(ConfigurationError, match=told):
+            progkit.Predict("a -> b").set_lm(given)
+        assert current().lm is None

@@ -119,7 +119,8 @@ def test_defaults_and_demos_of_a_file_alone_come_back_the_same(tmp_path: Path, v
 @given(st.dictionaries(st.sampled_from(["n", "seed", "logit_bias", "tools", "metadata"]), values, max_size=3))
 def test_settings_of_any_values_come_back_the_same(value: dict[str, Any]) -> None:
     """Those of a predictor, but for what looks like a secret or an address: that is told."""
-    program, fresh = Predict("question -> answer", **value), Predict("question -> answer")
+    program, fresh = Predict("question -> answer"), Predict("question -> answer")
+    program.config = dict(value)  # also what no constructor takes
     captured = capture(program)
 
     report = fresh.load_state(json.loads(artifact.encode(captured.document))["state"])
@@ -228,3 +229,22 @@ def test_each_change_of_a_field_is_one_line_and_one_datum(
     assert json.loads(json.dumps(report.to_dict()))["ok"] is False
     assert fresh.signature.instructions == "Be brief."
     assert [*fresh.signature.fields] == [*Predict(after).signature.fields]
+
+
+@pytest.mark.parametrize(
+    ("demos", "told"),
+    [
+        ("abc", r"self\.demos: is a list of Examples or dicts, and not 'abc'"),
+        (None, r"self\.demos: is a list of Examples or dicts, and not None"),
+        ([{"a": "1", "b": "2"}, "x"], r"self\.demos\[1\]: a demo is an Example or a dict, and not 'x'"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["progkit", "dspy"])
+def test_demos_that_are_none_cannot_be_saved(tmp_path: Path, demos: Any, told: str, kind: str) -> None:
+    """The error says where, and what a demo is."""
+    predict = progkit.Predict("a -> b")
+    predict.demos = demos
+
+    with pytest.raises(UnsavableError, match=told):
+        predict.save(tmp_path / "x.json", format=kind)
+    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,7 @@ import pytest
 import signing
 
 from progkit.artifact import trust
-from progkit.artifact.bundle.opening import open_bundle
+from progkit.artifact.bundle.opening import faults, open_bundle
 from progkit.artifact.trust import own
 from progkit.cli import main
 
@@ -97,7 +97,7 @@ def test_sign_and_verify(command: Command, root: Path, key: Path, digest: str) -
     assert ", valid\n" in checked[1]
     assert "  trust      not on the trust list" in checked[1]
     assert unasked[0] == 0
-    assert "not checked: --key names the public key" in unasked[1]
+    assert "not checked: say --key FILE.pub" in unasked[1]
 
 
 def test_sign_adds_to_what_is_there(command: Command, root: Path, key: Path, tmp_path: Path) -> None:
@@ -152,6 +152,17 @@ def test_a_password_is_asked_for(command: Command, root: Path, tmp_path: Path, m
     monkeypatch.setattr("getpass.getpass", lambda prompt: "correct horse" if "key.pem" in prompt else "")
 
     assert command("sign", root, "--key", tmp_path / "key.pem")[0] == 0
+
+
+def test_a_public_key_signs_nothing(command: Command, root: Path, key: Path) -> None:
+    """It is told for what it is, with its private half; nobody is to change who may read it."""
+    status, _, err = command("sign", root, "--key", public(key))
+    public(key).rename(root.with_name("alone.pub"))
+
+    assert status == 2
+    assert f"{public(key)}: is a public key; what signs is the private one of the pair, {key}\n" in err
+    assert "chmod" not in err
+    assert command("sign", root, "--key", root.with_name("alone.pub"))[2].endswith("the private one of the pair\n")
 
 
 def test_a_private_key_that_others_can_read_is_told(command: Command, root: Path, key: Path) -> None:
@@ -212,6 +223,46 @@ def test_verify_finds_what_was_changed(command: Command, root: Path) -> None:
     assert as_json[0] == 1
     assert not found["intact"]
     assert len(found["problems"]) == 1
+
+
+def test_verify_tells_everything_that_is_wrong(command: Command, root: Path) -> None:
+    """Each file that was changed, is missing or is too much; of what nobody needs it says that it may go."""
+    (root / "src" / "desk.py").write_text("PRICE = 0\n")
+    (root / "program.pkl").unlink()
+    (root / ".DS_Store").write_text("")
+    (root / "src" / "__pycache__").mkdir()
+    (root / "notes.txt").write_text("")
+
+    status, out, _ = command("verify", root)
+    found = json.loads(command("verify", root, "--json")[1])
+
+    assert status == 1
+    assert sorted(out.splitlines()) == [
+        f"{root}, .DS_Store: is there, and the manifest does not list it. It may be removed: your system, an editor or "
+        "Python made it",
+        f"{root}, notes.txt: is there, and the manifest does not list it. Nothing reads it: if you know that nobody "
+        "needs it, it may be removed",
+        f"{root}, program.pkl: is missing",
+        f"{root}, src/__pycache__: is there, and the manifest does not list it. It may be removed: your system, an "
+        "editor or Python made it",
+        f"{root}, src/desk.py: is not what the manifest says: its SHA-256 is another. It was changed or damaged",
+    ]
+    assert sorted(out.splitlines()) == sorted(found["problems"])
+    assert len(faults(root)) == 5
+
+
+def test_verify_tells_what_keeps_it_from_looking_further(command: Command, root: Path) -> None:
+    """A manifest that is none, a directory that is a file: the first problem is all that there is to say."""
+    (root / "src" / "desk.py").unlink()
+    (root / "src").rmdir()
+    (root / "src").write_text("")
+    assert "src/desk.py: lies behind a link, or behind what is no directory" in command("verify", root)[1]
+    (root / "MANIFEST.json").write_text("{")
+    status, out, _ = command("verify", root)
+
+    assert (status, len(out.splitlines())) == (1, 1)
+    assert "MANIFEST.json" in out
+    assert faults(root.with_name("nowhere")) == []
 
 
 def test_verify_finds_what_is_missing_or_too_much(command: Command, root: Path) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import platformdirs
 import pytest
+import signing
 
 from progkit.artifact import trust
 from progkit.artifact.trust import listing, locking, own
@@ -116,12 +117,27 @@ def test_a_path_need_not_be_text() -> None:
     assert trust.listed()[ONE].path == "/srv/\\xff\n"
 
 
+def test_what_is_saved_over_leaves_the_list(tmp_path: Path) -> None:
+    """The digest of what was saved to the same path before; not what somebody said, nor what is there now."""
+    trust.add(digest(1), tmp_path)
+    trust.remember(digest(2), tmp_path)
+    trust.remember(digest(3), tmp_path / "other")
+    assert trust.remember(digest(4), tmp_path)
+    assert set(trust.listed()) == {digest(1), digest(3), digest(4)}
+    faster = signing.made(tmp_path / "other").digest
+    trust.remember(faster, tmp_path / "other")
+
+    trust.remember(digest(5), tmp_path / "other")
+
+    assert set(trust.listed()) == {digest(1), digest(4), digest(5), faster}
+
+
 def test_the_list_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was only saved goes, the oldest first; what somebody said stays."""
     monkeypatch.setattr(listing, "MAX_ENTRIES", 3)
     trust.add(digest(9), "/said")
     for number in range(5):
-        trust.remember(digest(number), "/saved")
+        trust.remember(digest(number), f"/saved/{number}")
 
     assert len(trust.listed()) == 3
     assert {digest(9), digest(4)} <= set(trust.listed())
@@ -357,7 +373,7 @@ def test_savers_in_many_processes_lose_nothing() -> None:
 
 def test_savers_in_many_threads_lose_nothing() -> None:
     """The lock holds between threads, too."""
-    threads = [threading.Thread(target=trust.remember, args=(digest(at), "/a")) for at in range(16)]
+    threads = [threading.Thread(target=trust.remember, args=(digest(at), f"/a/{at}")) for at in range(16)]
     for each in threads:
         each.start()
     for each in threads:

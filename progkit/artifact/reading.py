@@ -1,6 +1,8 @@
 """Files read as documents: strictly, and as data alone."""
 
+import errno
 import os
+import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -24,6 +26,8 @@ STATE = "state.json"
 """The state file in a bundle."""
 MAX_BYTES = 256 * 2**20
 """The largest file that is read."""
+_AS_GIT_SAYS = re.compile(r"([^:/\\]{2,}):([^:/\\][^:]*)")
+"""How git itself names a file at a revision: ``v1:desk.json``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +163,6 @@ def read_bytes(source: str) -> bytes:
         with open(source, "rb") as file:
             return file.read()
     except OSError as error:
-        raise DocumentError(source, "", f"cannot be read: {error.strerror}") from error
+        asked = _AS_GIT_SAYS.fullmatch(source) if error.errno == errno.ENOENT else None
+        hint = f"At a revision of git it is named {asked[2]}@{asked[1]}" if asked else ""
+        raise DocumentError(source, "", f"cannot be read: {error.strerror}", hint) from error

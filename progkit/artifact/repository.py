@@ -5,23 +5,29 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from progkit.artifact.git.attributes import BUNDLED, STATE, line, lines_in, patterns_of, with_lines
 from progkit.artifact.git.running import Answer, ask, paths_in
+from progkit.artifact.git.trying import merges_meaning, shows_meaning
 from progkit.artifact.writing import replace
 from progkit.errors import ConfigurationError
 from progkit.schema import STATE as FORMAT
 from progkit.schema.bundles import BUNDLE, MANIFEST
 
 ATTRIBUTES = ".gitattributes"
+TEXTCONV = "diff.progkit.textconv"
+DRIVER = "merge.progkit.driver"
+"""The settings of git that name a command of progkit's."""
 _FALLBACK = (
     "{ grep -q '^<<<<<<<' %A || { echo 'progkit did not run, lines were merged in' %P >&2; "
-    "git merge-file -q --marker-size=%L %A %O %B; }; exit 1; }"
+    "git merge-file -q --marker-size=%L -L ours -L base -L theirs %A %O %B; }; exit 1; }"
 )
 """What git's shell does after a conflict: if there are no marks, as progkit is gone or broke, theirs comes in by line.
 (%P comes quoted.)"""
+_AS_IT_IS = "{ echo 'progkit did not run, files are compared as they are' >&2; cat \"$1\"; }"
+"""What git's shell does to show a file, if progkit is gone or broke."""
 _MARKS = {"text": "unset", "diff": "progkit", "merge": "progkit"}
 """The attributes of a state file, as ``git check-attr`` tells them."""
 
@@ -38,14 +44,16 @@ class Found:
 class Status:
     """How a repository is set up.
 
-    config: what this clone lacks of its configuration, name to what is there. bare: state files that git neither
-    compares nor merges by meaning. covered: those that it does.
+    config: what this clone has otherwise in its configuration than ``install`` would write, name to what is there.
+    uncovered: state files without the attributes that let git compare and merge them so. covered: those that have
+    them. broken: settings whose command is there and does not do what it should, if that was tried.
     """
 
     root: str
     config: dict[str, str]
     uncovered: list[str]
     covered: list[str]
+    broken: list[str] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -54,7 +62,18 @@ class Status:
             "config": self.config,
             "uncovered": self.uncovered,
             "covered": self.covered,
+            "broken": self.broken,
         }
+
+    def how(self) -> str:
+        """How git compares and merges the files that are covered, in words."""
+        ways = [self._way(name) for name in (TEXTCONV, DRIVER)]
+        return ways[0] if ways[0] == ways[1] else f"compared {ways[0]}, merged {ways[1]}"
+
+    def _way(self, name: str) -> str:
+        if name in self.broken or self.config.get(name) == "":
+            return "by line"
+        return "by another command" if name in self.config else "by meaning"
 
 
 def root_of(directory: str) -> str:
@@ -113,16 +132,16 @@ def uninstall(root: str) -> None:
             _told(root, ask(root, "config", "--local", "--remove-section", section))
 
 
-def status(root: str) -> Status:
-    """How the repository at *root* is set up."""
-    config = {}
-    for name, value in settings().items():
-        there = os.fsdecode(ask(root, "config", "--local", "--get", name).out).removesuffix("\n")
-        if there != value:
-            config[name] = there
+def status(root: str, *, check: bool = False) -> Status:
+    """How the repository at *root* is set up; *check*: the commands that are configured are tried, too."""
+    wanted = settings()
+    there = {name: os.fsdecode(ask(root, "config", "--get", name).out).removesuffix("\n") for name in wanted}
+    config = {name: there[name] for name, value in wanted.items() if there[name] != value}
     states = find(root).states
     covered = _covered(root, states)
-    return Status(root, config, [path for path in states if path not in covered], [*covered])
+    tries = {TEXTCONV: shows_meaning, DRIVER: merges_meaning} if check else {}
+    broken = [name for name, works in tries.items() if there[name] and not works(there[name])]
+    return Status(root, config, [path for path in states if path not in covered], [*covered], broken)
 
 
 def settings() -> dict[str, str]:
@@ -135,10 +154,11 @@ def settings() -> dict[str, str]:
     # In a driver, % begins a placeholder (gitattributes, "Defining a custom merge driver"). After --, all are names.
     driver = command.replace("%", "%%")
     return {
-        "diff.progkit.textconv": f"{command} git textconv --",
+        # Git appends the name of the file.
+        TEXTCONV: f'shown() {{ {command} git textconv -- "$1" 2>/dev/null || {_AS_IT_IS}; }}; shown',
         "diff.progkit.xfuncname": "^((predictor|part) .*)$",
         "merge.progkit.name": "progkit: saved programs by predictor, field and demo",
-        "merge.progkit.driver": f"{driver} git merge-driver -- %O %A %B %L %P %X %Y || {_FALLBACK}",
+        DRIVER: f"{driver} git merge-driver -- %O %A %B %L %P %X %Y || {_FALLBACK}",
     }
 
 

@@ -76,8 +76,12 @@ def replace(target: str, data: bytes, mode: int = 0o666) -> None:
     directory, name = os.path.split(target)
     sweep(directory, name)
     temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}{TEMPORARY}")
-    # O_EXCL: no other saver has this name.
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        # O_EXCL: no other saver has this name.
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except OSError as error:
+        error.filename = target  # the file that somebody asked for, and not what we made of its name
+        raise
     try:
         _fill(descriptor, target, data)
         os.replace(temporary, target)
@@ -131,13 +135,18 @@ def _target(path: str | os.PathLike[str]) -> str:
     target = os.path.realpath(path)
     if os.path.islink(target):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
-    with suppress(FileNotFoundError):
+    try:
         mode = os.stat(target).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
-        if not stat.S_ISREG(mode):
-            # A device or a pipe would be replaced by a file.
-            raise OSError(errno.EINVAL, "is no regular file", os.fspath(path))
+    except FileNotFoundError:
+        above = os.path.dirname(target)
+        if not os.path.isdir(above):
+            raise FileNotFoundError(errno.ENOENT, f"there is no such directory, {above}", os.fspath(path)) from None
+        return target
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(mode):
+        # A device or a pipe would be replaced by a file.
+        raise OSError(errno.EINVAL, "is no regular file", os.fspath(path))
     return target
 
 

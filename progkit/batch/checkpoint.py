@@ -22,6 +22,7 @@ import stat
 import time
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,6 +35,7 @@ FORMAT: Final = "progkit.checkpoint"
 VERSION: Final = [1, 0]
 SYNC: Final = 5.0
 """Seconds after which lines are on the disk, at the latest, as long as more come."""
+_BEGINNING: Final = f'{{"format":"{FORMAT}"'.encode()
 _ANOTHER = "remove it, or give another path, to begin anew"
 
 
@@ -55,27 +57,64 @@ class Codec:
 class Checkpoint:
     """The checkpoint at *path*, made if there is none; closed with ``close``. clock: seconds.
 
+    fresh: what it holds is forgotten, once it is known that nobody uses it.
+
     Raises:
         CheckpointError: if it is of another program, is no checkpoint, or is in use.
     """
 
-    def __init__(self, path: str | os.PathLike[str], codec: Codec, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        codec: Codec,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        fresh: bool = False,
+    ) -> None:
         self.path = os.fspath(path)
         self.codec = codec
         self.clock = clock
         self.synced = clock()
         self.told = False
         self.places: dict[Any, tuple[int, int, str]] = {}
-        self.file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+        self.file = self._locked()
         try:
-            if not stat.S_ISREG(os.fstat(self.file).st_mode):
-                raise CheckpointError(self.path, "is no file, but a device or a pipe", "give another path")
-            if not locking.lock(self.file):
-                raise CheckpointError(self.path, "is in use by another batch", "wait for it, or give another path")
+            if fresh:
+                self._forget()
             self.end = self._read()
         except BaseException:  # whatever it is, it goes on
             os.close(self.file)
             raise
+
+    def _locked(self) -> int:
+        """The file at the path, open and locked."""
+        while True:
+            file = os.open(self.path, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+            try:
+                if not stat.S_ISREG(os.fstat(file).st_mode):
+                    raise CheckpointError(self.path, "is no file, but a device or a pipe", "give another path")
+                if not locking.lock(file):
+                    raise CheckpointError(self.path, "is in use by another batch", "wait for it, or give another path")
+                if self._is_there(file):
+                    return file
+            except BaseException:  # whatever it is, it goes on
+                os.close(file)
+                raise
+            os.close(file)  # who held it has removed it: the path is another file's, or nobody's
+
+    def _is_there(self, file: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(file), os.stat(self.path))
+        except FileNotFoundError:
+            return False
+
+    def _forget(self) -> None:
+        """Empty the file, if it is a checkpoint or may become one."""
+        head = os.read(self.file, len(_BEGINNING))
+        if head != _BEGINNING[: len(head)]:
+            raise CheckpointError(self.path, "is no checkpoint, and is not written over", "give another path")
+        os.ftruncate(self.file, 0)
+        os.lseek(self.file, 0, os.SEEK_SET)
 
     # --- what is there ------------------------------------------------------------------------
 
@@ -202,6 +241,11 @@ class Checkpoint:
     def _sync(self) -> None:
         os.fsync(self.file)
         self.synced = self.clock()
+
+    def remove(self) -> None:
+        """Take the file away, while nobody else can have it."""
+        with suppress(FileNotFoundError):
+            os.unlink(self.path)
 
     def close(self) -> None:
         """Put what was written on the disk, and let go of the file."""

@@ -4,10 +4,13 @@ import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from progkit.batch.report import BatchReport
 from progkit.errors import ConfigurationError, did_you_mean
+
+if TYPE_CHECKING:
+    from progkit.batch.checkpoint import Checkpoint
 
 Progress = Callable[[BatchReport], object]
 
@@ -22,8 +25,9 @@ class BatchOptions(TypedDict, total=False):
 
     requests_per_minute, tokens_per_minute: of the LM calls, cache hits left out. max_cost: US dollars; no item is
     begun that could pass it, judged by the dearest so far. checkpoint: a file, see ``batch.checkpoint``; the same call
-    with the same file goes on where it stopped. progress: called with the ``BatchReport`` after each item, on the event
-    loop's thread; None: a bar if stderr is a terminal; False: nothing. report: the ``BatchReport`` to keep.
+    with the same file goes on where it stopped; or an open ``Checkpoint``, which stays open. progress: called with the
+    ``BatchReport`` after each item, on the event loop's thread; None: a bar if stderr is a terminal; False: nothing.
+    report: the ``BatchReport`` to keep.
 
     executor: where the calls are made, any ``concurrent.futures.Executor``; other than a thread pool it gets the
     program pickled, or what ``loader``, a function without arguments, gives there. chunk (16): items sent to it at
@@ -41,7 +45,7 @@ class BatchOptions(TypedDict, total=False):
     requests_per_minute: float | None
     tokens_per_minute: float | None
     max_cost: float | None
-    checkpoint: "str | os.PathLike[str] | None"
+    checkpoint: "str | os.PathLike[str] | Checkpoint | None"
     progress: "Progress | bool | None"
     report: BatchReport | None
     executor: Executor | None
@@ -64,7 +68,7 @@ class Ways:
     requests_per_minute: float | None = None
     tokens_per_minute: float | None = None
     max_cost: float | None = None
-    checkpoint: "str | os.PathLike[str] | None" = None
+    checkpoint: "str | os.PathLike[str] | Checkpoint | None" = None
     progress: "Progress | bool | None" = None
     report: BatchReport | None = None
     executor: Executor | None = None

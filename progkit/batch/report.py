@@ -76,7 +76,7 @@ class BatchReport:
 
     def __str__(self) -> str:
         whole = "" if self.total is None else f" of {self.total}"
-        parts = [f"{self.done}{whole} done"]
+        parts = [f"{self.done - self.failed}{whole} answered"]
         if self.failed:
             parts.append(f"{self.failed} failed")
         if self.resumed:

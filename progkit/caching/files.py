@@ -1,5 +1,6 @@
 """The cache in force, to a file and from one."""
 
+import errno
 import os
 from collections.abc import Collection
 from pathlib import Path
@@ -23,8 +24,15 @@ def export_cache(path: str | os.PathLike[str], tags: Collection[str] = (), cache
         with target.open("wb") as out:
             return export_entries(source, out, tags)
     aside = Path(f"{target}.{os.getpid()}.part")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, f"there is no such directory, {target.parent}", os.fspath(path))
     try:
-        with aside.open("wb") as out:
+        out = aside.open("wb")
+    except OSError as error:
+        error.filename = os.fspath(path)  # what somebody asked for, and not what we made of its name
+        raise
+    try:
+        with out:
             report = export_entries(source, out, tags)
         aside.replace(target)
     finally:

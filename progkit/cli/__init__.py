@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from progkit.cli.options import parse
-from progkit.errors import ProgkitError
 
 OK, FINDINGS, FAILED = 0, 1, 2
 
@@ -24,17 +23,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Each command's room is imported when it is run: help and errors of usage stay light.
         status: int = import_module(f"progkit.cli.{options.room}").run(options)
         sys.stdout.flush()
-    except ProgkitError as error:
-        print(f"progkit: {error}", file=sys.stderr)
-        return FAILED
     except BrokenPipeError:
         # The reader of our output has gone: what is left in the buffer goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILED
-    except OSError as error:
-        print(f"progkit: {error}", file=sys.stderr)
-        return FAILED
     except KeyboardInterrupt:
         print("progkit: interrupted", file=sys.stderr)
         return 130
+    # Of ours, of the system, or of the user's own program: told in a sentence where that can be done.
+    except Exception as error:
+        import_module("progkit.cli.telling").tell(error, options)
+        return FAILED
     return status

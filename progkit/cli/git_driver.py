@@ -3,8 +3,10 @@
 import argparse
 import json
 import sys
+from contextlib import suppress
 
 from progkit import artifact
+from progkit.artifact.git.conflicted import shown
 from progkit.artifact.git.driver import Sides, drive
 from progkit.artifact.printing import printed
 
@@ -17,13 +19,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _show(path: str) -> int:
-    """Write the file as text to stdout; as it is, if it cannot be read as a saved state."""
+    """Write the file as text to stdout; as it is, if neither it nor both sides of its conflicts are a saved state."""
     try:
         text = printed(artifact.read(path)).encode()
     # A diff must come about whatever the file holds: git shows the bytes themselves then, as it would have.
     except Exception:
         with open(path, "rb") as file:
             text = file.read()
+        with suppress(Exception):
+            text = shown(text.decode(), path).encode()
     sys.stdout.flush()
     sys.stdout.buffer.write(text)
     return 0

@@ -7,6 +7,8 @@ import os
 from progkit.artifact import repository
 
 FINDINGS = 1
+_SHOWN = 60
+"""So much of a command that somebody else has configured is shown."""
 
 
 def run(options: argparse.Namespace) -> int:
@@ -33,17 +35,21 @@ def _install(root: str, options: argparse.Namespace) -> int:
 
 
 def _status(root: str, options: argparse.Namespace) -> int:
-    status = repository.status(root)
+    status = repository.status(root, check=options.check)
     if options.json:
         print(json.dumps(status.to_dict(), ensure_ascii=False))
     else:
         for path in status.covered:
-            print(f"{path}: by meaning")
+            print(f"{path}: {status.how()}")
         for path in status.uncovered:
             print(f"{path}: no attributes: progkit git install gives them")
         for name, there in status.config.items():
-            print(f"git config {name}: {'another command' if there else 'not set'} in this clone: progkit git install")
-        if not (status.config or status.uncovered):
+            if name not in status.broken:
+                told = f"another command, {there[:_SHOWN]}," if there else "not set"
+                print(f"git config {name}: {told} in this clone: progkit git install")
+        for name in status.broken:
+            print(f"git config {name}: what it calls does not run, or is not progkit: progkit git install")
+        if not (status.config or status.uncovered or status.broken):
             print(f"{root}: set up")
-    # The configuration is each clone's own, and a CI's clone needs none: what is committed is what counts.
-    return FINDINGS if options.check and status.uncovered else 0
+    # A CI's clone needs no configuration: what is committed is what counts, and that what is configured works.
+    return FINDINGS if options.check and (status.uncovered or status.broken) else 0

@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from progkit.errors import did_you_mean
 from progkit.version import __version__
 
 _STATE = "a saved state, .json, progkit's or DSPy's; or a bundle, a directory"
@@ -19,11 +20,15 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
     Exits with status 2 for what is not understood.
     """
-    top = parser()
-    options, rest = top.parse_known_args(arguments)
+    options, rest = parser().parse_known_args(arguments)
+    command: argparse.ArgumentParser = options.command
+    del options.command
     # argparse takes positional words from one place alone: FIELD=VALUE may also stand after the options.
     if rest and (not hasattr(options, "fields") or any(word.startswith("-") for word in rest)):
-        top.error(f"unrecognized arguments: {' '.join(rest)}")
+        # argparse has no public list of a parser's options.
+        known = list(command._option_string_actions)
+        told = (f"{word}{did_you_mean(word.partition('=')[0], known)}" for word in rest)
+        command.error(f"unrecognized arguments: {' '.join(told)}")
     if rest:
         options.fields.extend(rest)
     return options
@@ -60,7 +65,7 @@ _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 def _command(commands: _Commands, name: str, room: str, text: str) -> argparse.ArgumentParser:
     command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
-    command.set_defaults(room=room)
+    command.set_defaults(room=room, command=command)
     command.add_argument("--json", action="store_true", help="print JSON")
     return command
 
@@ -77,6 +82,7 @@ def _file(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--lm", metavar="MODEL", help="the LM for predictors that the file gives none, like openai/gpt-4o-mini"
     )
+    command.add_argument("--replace-lm", action="store_true", help="use --lm for every predictor all the same")
     command.add_argument("--api-base", metavar="URL", help="the endpoint of --lm")
     command.add_argument("--allow-host", metavar="HOST", action="append", default=[], help=_TRUST)
     command.add_argument("--no-strict", action="store_true", help="load what fits, and tell what does not")
@@ -84,6 +90,11 @@ def _file(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--key", metavar="PUB", action="append", default=[], help="a public key that must have signed the bundle"
     )
+
+
+def _parts(command: argparse.ArgumentParser) -> None:
+    text = "what stands in for a part that a bundle left out: imported and called without arguments"
+    command.add_argument("--part", metavar="PATH=MODULE:CALLABLE", action="append", default=[], help=text)
 
 
 def _program(command: argparse.ArgumentParser) -> None:
@@ -98,21 +109,28 @@ def _program(command: argparse.ArgumentParser) -> None:
 def _run(commands: _Commands) -> None:
     command = _command(commands, "run", "run", "run a saved program")
     _file(command)
+    _parts(command)
     command.add_argument(
         "fields", metavar="FIELD=VALUE", nargs="*", help="inputs; the value of a field that is not text is JSON"
     )
     command.add_argument("--input", metavar="JSONL", help="one JSON object of inputs a line; - is stdin")
-    command.add_argument("--output", metavar="JSONL", help="where the answers of --input go; default stdout")
+    text = "where the answers of --input go, whole or not at all; default stdout"
+    command.add_argument("--output", metavar="JSONL", help=text)
     command.add_argument("--offline", action="store_true", help="answer from the cache alone")
+    command.add_argument("--traceback", action="store_true", help="print the whole way to an error")
 
 
 def _batch(commands: _Commands) -> None:
     command = _command(commands, "batch", "batching", "run a saved program on every row of a file, many at once")
     _file(command)
+    _parts(command)
     add = command.add_argument
-    add("--input", metavar="FILE", required=True, help="rows of inputs: .jsonl, .csv or .parquet; - is stdin")
+    text = "rows of inputs: .jsonl, .csv or .parquet; - is stdin. An empty cell of CSV is text where its field takes "
+    text += "that; else the input's default, or null"
+    add("--input", metavar="FILE", required=True, help=text)
     add("--input-format", choices=("jsonl", "csv", "parquet"), help="of --input; default: by its name")
-    add("--id", metavar="COLUMN", help="what a row is known by, no input; default: its number, from 0")
+    text = "what a row is known by, no input; default: its number, from 0, in JSONL its line's"
+    add("--id", metavar="COLUMN", help=text)
     add("--output", metavar="JSONL", help="where the answers go, whole or not at all; default stdout")
     add("--as-completed", action="store_true", help="write each answer when it is there, whatever the order")
     add("--concurrency", type=int, default=16, metavar="N", help="rows under way at once (default 16)")
@@ -136,9 +154,9 @@ def _inspect(commands: _Commands) -> None:
 
 def _validate(commands: _Commands) -> None:
     command = _command(commands, "validate", "validation", "say whether files can be loaded; runs nothing of theirs")
-    command.add_argument("files", metavar="FILE", nargs="+", help=f"{_STATE}; {_BUNDLE}; a directory of such")
+    command.add_argument("files", metavar="FILE", nargs="+", help=f"{_STATE}; or a directory of such")
     command.add_argument("--at", metavar="REVISION", help=_AT)
-    command.add_argument("--canonical", action="store_true", help="also: exactly what this progkit would write")
+    command.add_argument("--canonical", action="store_true", help="for CI, also: exactly what this progkit would write")
     command.add_argument("--only-ours", action="store_true", help=_ONLY_OURS)
     _program(command)
 
@@ -174,7 +192,8 @@ def _git(commands: _Commands) -> None:
     command.add_argument("patterns", metavar="PATTERN", nargs="*", help="of state files; default: those there are now")
     action("uninstall", "take that back")
     command = action("status", "say what is set up, and what is not")
-    command.add_argument("--check", action="store_true", help="status 1 if a state file has no attributes")
+    text = "status 1 if a state file has no attributes, or a command does not work"
+    command.add_argument("--check", action="store_true", help=text)
     command = action("textconv", "print a saved state as git diff shows it (git calls it)", "git_driver")
     command.add_argument("file", metavar="FILE")
     command = action("merge-driver", "merge three versions into OURS (git calls it)", "git_driver")
@@ -256,6 +275,7 @@ def _render(commands: _Commands) -> None:
 def _warm(commands: _Commands) -> None:
     command = _command(commands, "warm", "warming", "fill the cache from the demos of a saved program")
     _file(command)
+    _parts(command)
     command.add_argument(
         "--mode", choices=("demos", "call"), default="demos", help="call: ask the LM for what is not cached"
     )

@@ -8,7 +8,7 @@ from typing import Any
 from progkit import artifact
 from progkit.adapters import Adapter, ChatAdapter, JSONAdapter
 from progkit.cli.opening import open_program, use_lm
-from progkit.cli.run import inputs_of
+from progkit.cli.run import fields_of
 from progkit.errors import ConfigurationError, LMError, did_you_mean
 from progkit.lm import CREDENTIALS, Request, Response
 from progkit.program import Predict
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     predictor = _predictor(options)
     lm = current().lm or Nobody()
     with context(lm=lm, adapter=_adapter(options)):
-        ask = predictor.ask(inputs_of(predictor, options.fields))
+        ask = predictor.ask(fields_of(predictor, options.fields))
         request = ask.request(ask.adapter)
     if options.json:
         shown = {name: value for name, value in dict(request).items() if name not in CREDENTIALS}
@@ -75,12 +75,12 @@ def _predictor(options: argparse.Namespace) -> Predict:
         ProgramNeededError: if its signature needs the program's own code.
     """
     if options.program:
-        live = dict(open_program(options).named_predictors())
+        live = dict(open_program(options, calls=False).named_predictors())
         return live[_chosen(options, list(live))]
-    use_lm(options)
+    lm = use_lm(options)
     received = artifact.receive(options.file)
     path = _chosen(options, list(received.document["state"]["predictors"]))
-    return load_predictor(received, path, options.file, options.allow_host)
+    return load_predictor(received, path, options.file, options.allow_host, lm if options.replace_lm else None)
 
 
 def _chosen(options: argparse.Namespace, paths: list[str]) -> str:

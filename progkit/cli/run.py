@@ -1,7 +1,6 @@
 """``progkit run``: one answer, or an answer for each line of a file."""
 
 import argparse
-import inspect
 import json
 import sys
 from collections.abc import Iterator
@@ -9,9 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TextIO
 
+from progkit.cli import blaming, places, telling
+from progkit.cli.inputs import Inputs, inputs_of
 from progkit.cli.opening import open_program
-from progkit.errors import ConfigurationError
-from progkit.example import Prediction
+from progkit.cli.printing import as_json, values_of
+from progkit.errors import ConfigurationError, ProgkitError
 from progkit.program import Module, Predict
 from progkit.runtime import context
 
@@ -22,30 +23,29 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("give the inputs as FIELD=VALUE ..., or as --input FILE, one of the two")
     if options.output and not options.input:
         raise ConfigurationError("--output goes with --input")
+    places.keep_apart(options)
     program = open_program(options)
+    takes = inputs_of(program)
     with context(**({"offline": True} if options.offline else {})):
         if options.input:
-            return _lines(program, options)
-        answer = _answered(program, inputs_of(program, options.fields))
-        _show(answer, options.json)
+            return _lines(program, takes, options)
+        answer = _answered(program, takes, fields_of(program, options.fields))
+        _show(values_of(answer), options.json)
     return 0
 
 
-def _answered(program: Module, inputs: dict[str, Any]) -> Any:
+def _answered(program: Module, takes: Inputs, inputs: dict[str, Any]) -> Any:
     """What *program* says to *inputs*.
 
     Raises:
-        ConfigurationError: for inputs that its ``forward`` does not take.
+        InputError: for inputs that it does not take.
     """
-    try:
-        inspect.signature(program.forward).bind(**inputs)
-    except TypeError as error:
-        names = ", ".join(inspect.signature(program.forward).parameters)
-        raise ConfigurationError(f"{error}; {type(program).__name__} takes {names}") from error
+    if fault := takes.fault(inputs):
+        raise fault
     return program(**inputs)
 
 
-def inputs_of(program: Module, fields: list[str]) -> dict[str, Any]:
+def fields_of(program: Module, fields: list[str]) -> dict[str, Any]:
     """Inputs from FIELD=VALUE: text for a str field and where the type is not known, else JSON.
 
     Raises:
@@ -67,46 +67,56 @@ def inputs_of(program: Module, fields: list[str]) -> dict[str, Any]:
     return inputs
 
 
-def values_of(answer: Any) -> dict[str, Any]:
-    """What a program said, by name, to print; an answer that is no prediction is ``answer``."""
-    return answer.toDict() if isinstance(answer, Prediction) else {"answer": answer}
-
-
-def _show(answer: Any, as_json: bool) -> None:
-    values = values_of(answer)
-    if as_json:
-        print(json.dumps(values, ensure_ascii=False, default=str))
+def _show(values: dict[str, Any], is_json: bool) -> None:
+    if is_json:
+        print(as_json(values))
         return
     for name, value in values.items():
-        shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        print(f"{name}: {shown}")
+        print(f"{name}: {value if isinstance(value, str) else as_json(value)}")
 
 
-def _lines(program: Module, options: argparse.Namespace) -> int:
+def _lines(program: Module, takes: Inputs, options: argparse.Namespace) -> int:
     failed = 0
+    hints: dict[str, None] = {}
     with ExitStack() as files:
         lines = sys.stdin if options.input == "-" else files.enter_context(Path(options.input).open(encoding="utf-8"))
-        out = files.enter_context(Path(options.output).open("w", encoding="utf-8")) if options.output else sys.stdout
+        out = files.enter_context(places.written(options.output))
         for number, inputs in _objects(lines, options.input):
             try:
-                found = values_of(_answered(program, inputs))
+                found = values_of(_answered(program, takes, inputs))
             # The program is the user's: whatever it raises fails this line and not the others.
             except Exception as error:
                 failed += 1
-                found = {"error": type(error).__name__, "message": str(error), "line": number}
-                print(f"progkit: {options.input}, line {number}: {type(error).__name__}: {error}", file=sys.stderr)
-            print(json.dumps(found, ensure_ascii=False, default=str), file=out)
+                found = _record(error, number)
+                print(f"progkit: {options.input}, line {number}: {blaming.sentence(error)}", file=sys.stderr)
+                hints[telling.advice(error, options)] = None
+                telling.trace(error, options)
+            print(as_json(found), file=out)
+    for hint in filter(None, hints):
+        print(hint, file=sys.stderr)
     return 1 if failed else 0
 
 
+def _record(error: Exception, number: int) -> dict[str, Any]:
+    found = {"error": type(error).__name__, "message": str(error), "line": number}
+    where = "" if isinstance(error, ProgkitError) else blaming.place(error)
+    return {**found, "place": where} if where else found
+
+
 def _objects(lines: TextIO, source: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            inputs = json.loads(line)
-        except ValueError as error:
-            raise ConfigurationError(f"{source}, line {number}: not JSON: {error}") from error
-        if not isinstance(inputs, dict):
-            raise ConfigurationError(f"{source}, line {number}: a line is a JSON object of inputs, not {inputs!r:.60}")
-        yield number, inputs
+    try:
+        for number, line in enumerate(lines, 1):
+            if line.strip():
+                yield number, _object(line, f"{source}, line {number}")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{source} is not in UTF-8: {error}") from error
+
+
+def _object(line: str, where: str) -> dict[str, Any]:
+    try:
+        inputs = json.loads(line)
+    except ValueError as error:
+        raise ConfigurationError(f"{where}: not JSON: {error}") from error
+    if not isinstance(inputs, dict):
+        raise ConfigurationError(f"{where}: a line is a JSON object of inputs, not {inputs!r:.60}")
+    return inputs

@@ -10,15 +10,16 @@ import sys
 from typing import Any
 
 from progkit.artifact import Opened, trust
+from progkit.artifact.bundle.opening import faults
 from progkit.artifact.trust.digests import is_digest
 from progkit.artifact.trust.keys import read_key
-from progkit.artifact.trust.signing import is_encrypted
+from progkit.artifact.trust.signing import is_encrypted, require_no_public
 from progkit.cli.trusting import bundle_at
 from progkit.errors import ConfigurationError, DocumentError, RevisionError, VersionError
 
 _DAMAGE = (errno.ENOENT, errno.ELOOP, errno.ENOTDIR)
 """What the system says of a bundle that is not as it was."""
-_STATES = {"valid": "valid", "wrong": "wrong", "unknown": "not checked: --key names the public key"}
+_STATES = {"valid": "valid", "wrong": "wrong", "unknown": "not checked: say --key FILE.pub"}
 
 
 def run(options: argparse.Namespace) -> int:
@@ -63,11 +64,13 @@ def _new_key(options: argparse.Namespace) -> int:
 
 def _password(options: argparse.Namespace) -> bytes | None:
     """The password of ``--key``, if it has one: from the environment, or from who is at the terminal."""
+    pem = read_key(options.key)
+    require_no_public(pem, options.key)
     if options.password_env:
         return _from_environment(options.password_env)
     if os.name == "posix" and os.stat(options.key).st_mode & (stat.S_IRGRP | stat.S_IROTH):
         print(f"progkit: {options.key} can be read by others: chmod 600 {options.key}", file=sys.stderr)
-    if not is_encrypted(read_key(options.key)):
+    if not is_encrypted(pem):
         return None
     if not sys.stdin.isatty():
         raise ConfigurationError(f"{options.key} is encrypted, and nobody can be asked: --password-env NAME")
@@ -94,7 +97,8 @@ def _verify(options: argparse.Namespace) -> int:
     except DocumentError as error:
         if isinstance(error, VersionError | RevisionError) or _is_failure(error):
             raise
-        found = {"path": options.bundle, "intact": False, "problems": [str(error)]}
+        every = faults(options.bundle) if type(error) is DocumentError else []
+        found = {"path": options.bundle, "intact": False, "problems": list(map(str, every or [error]))}
     if options.json:
         print(json.dumps(found, ensure_ascii=False))
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 from progkit import artifact, schema
 from progkit.artifact.decoding import decode
+from progkit.artifact.trust import printable
 from progkit.cli.opening import made
 from progkit.cli.ours import found_in, is_ours, whole
 from progkit.errors import ArtifactError, DocumentError
@@ -23,12 +24,17 @@ def run(options: argparse.Namespace) -> int:
     else:
         for each in found:
             for problem in each["problems"]:
-                print(f"{each['file']}: {problem}")
+                print(_harmless(f"{each['file']}: {problem}"))
             if each["ok"]:
-                print(f"{each['file']}: valid")
+                print(printable(f"{each['file']}: valid"))
             for note in each["notes"]:
-                print(f"{each['file']}: {note}", file=sys.stderr)
+                print(printable(f"{each['file']}: {note}"), file=sys.stderr)
     return 0 if all(each["ok"] for each in found) else 1
+
+
+def _harmless(text: str) -> str:
+    """*text* with nothing that a terminal would obey but its line breaks."""
+    return "\n".join(map(printable, text.split("\n")))
 
 
 def _files(options: argparse.Namespace) -> Iterator[str]:
@@ -44,9 +50,10 @@ def _judged(path: str, options: argparse.Namespace) -> dict[str, Any]:
         received = artifact.receive(path)
         problems += received.dropped + _secrets(received.document)
         notes += received.notes
-        problems += _of_form(received, path)
         if options.canonical:
-            problems += _of_today(received)
+            problems += [*_of_form(received, path), *_of_today(received)]
+        else:
+            notes += (f"{each} (a problem with --canonical alone)" for each in _of_form(received, path))
         if options.program:
             made(options.program, path).load(path)
     except DocumentError as error:

@@ -53,13 +53,12 @@ class CheckpointError(BatchError):
 
 
 class RowError(BatchError):
-    """A row of the file *source*, its number *row* from 1, that cannot be read as inputs, and the *reason*."""
+    """A row that cannot be read as inputs: *where*, as ``line 7 of rows.jsonl``, and the *reason*."""
 
-    def __init__(self, source: str, row: int, reason: str) -> None:
-        super().__init__(source, row, reason)
-        self.source = source
-        self.row = row
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(where, reason)
+        self.where = where
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.source}, row {self.row}: {self.reason}"
+        return f"{self.where}: {self.reason}"

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Self, TextIO
 
 from progkit.errors import ConfigurationError, EndpointWithheldError, ProgkitError
-from progkit.lm import direct, endpoint, history, litellm_door, retry, state, usage, wire
+from progkit.lm import direct, endpoint, history, keys, litellm_door, retry, settings, state, usage, wire
 from progkit.lm.background import shared
 from progkit.lm.request import TRANSPORT, Message, Request
 from progkit.lm.response import Response
@@ -48,10 +48,11 @@ class LM:
         self.deadline = deadline
         self.client = client
         self._model = model
-        self._kwargs = {name: value for name, value in kwargs.items() if value is not None}
+        self._kwargs = _taken(kwargs)
         self._unread: dict[str, Any] = {}
         self._allowed: tuple[str, ...] | None = None
         self._begin()
+        settings.check(kwargs, "LM(...)")
 
     def _begin(self) -> None:
         """Check the settings; begin with nothing remembered."""
@@ -174,6 +175,7 @@ class LM:
         arguments = wire.arguments(request, self._kwargs, self.identity)
         if self._allowed is not None and (found := endpoint.withheld(arguments, self._allowed)):
             raise EndpointWithheldError(found, self._model)
+        settings.check_values(arguments)
         named = any(name in arguments for name in endpoint.NAMES)
         if not named and endpoint.in_environment(self._model) != self._environment:
             # Its answer would be kept as the old endpoint's.
@@ -200,11 +202,12 @@ class LM:
         own = {name: changes.pop(name) for name in (*state.OWN, "client") if name in changes}
         vars(new).update(own)
         new._model = changes.pop("model", self._model)
-        new._kwargs = {name: value for name, value in {**self._kwargs, **changes}.items() if value is not None}
+        new._kwargs = _taken({**self._kwargs, **changes})
         if self._allowed is not None:
             named = (str(changes[name]) for name in endpoint.NAMES if changes.get(name))
             new._allowed = (*self._allowed, *(host for each in named for host in endpoint.hosts_of(each)))
         new._begin()
+        settings.check(changes, "LM.copy(...)")
         new.pace = self.pace
         return new
 
@@ -251,13 +254,27 @@ class LM:
             ConfigurationError: if *saved* names no model, or for a setting that cannot work.
         """
         known, unread = state.split(saved)
+        # An address that cannot be one is told when it is asked; until then it is on no host that is allowed.
+        addresses = {name: known.pop(name) for name in endpoint.NAMES if known.get(name)}
         lm = cls(known.pop("model", ""), **known)
+        lm._kwargs.update(addresses)
         lm._allowed = tuple(allow_hosts)
         lm._unread = unread
         return lm
 
 
+def _taken(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings *given* that say something, keys without whitespace around them.
+
+    Raises:
+        ConfigurationError: for a key that can be none.
+    """
+    keys.check(given)
+    return {name: value for name, value in keys.stripped(given).items() if value is not None}
+
+
 def _plain_request(prompt: str | None, messages: Sequence[Message] | None, params: dict[str, Any]) -> Request:
+    settings.check(params, "a call of an LM")
     every = list(messages or ())
     if prompt is not None:
         every.append({"role": "user", "content": prompt})

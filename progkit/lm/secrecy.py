@@ -50,8 +50,8 @@ def blot(text: str, secrets: Iterable[str] = ()) -> str:
         if len(secret) >= 16:
             text = re.sub(re.escape(secret[:10]) + r"[\w*.…-]*", _BLOT, text)
     for name, value in os.environ.items():
-        if len(value) >= 8 and is_secret(name):
-            text = text.replace(value, _BLOT)
+        if len(value.strip()) >= 8 and is_secret(name):
+            text = text.replace(value.strip(), _BLOT)
     return _SHAPES.sub(_BLOT, text)
 
 

@@ -4,24 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from progkit.errors import ConfigurationError, ProgkitError
-from progkit.lm import endpoint
+from progkit.lm import endpoint, keys
 from progkit.lm.direct import Prepared, prepare
 from progkit.lm.request import Request
 from progkit.lm.retry import Limits
+from progkit.lm.settings import OF_DSPY
 
 CLIENTS = ("auto", "direct", "litellm")
 """How an LM asks: directly what can be, through litellm what cannot; or all of it one way."""
 
 _NOT_SENT = frozenset(("rollout_id", "cache", "num_retries", "max_retries", "timeout", "deadline", "user_agent"))
-_OF_DSPY = {
-    "callbacks": "progkit has no callbacks",
-    "finetuning_model": "progkit does not train",
-    "launch_kwargs": "progkit launches no servers",
-    "model_type": "only chat completions are spoken here",
-    "provider": "the provider is the first part of the model's name",
-    "train_kwargs": "progkit does not train",
-    "use_developer_role": "roles are those of the messages",
-}
 
 
 class Wire:
@@ -57,8 +49,8 @@ def check(model: object, settings: Mapping[str, Any]) -> None:
     """
     if not isinstance(model, str) or not model:
         raise ConfigurationError(f"an LM's model is a name such as 'openai/gpt-4o-mini', not {model!r}")
-    for name in settings.keys() & _OF_DSPY.keys():
-        raise ConfigurationError(f"{name} is not a setting of LM: {_OF_DSPY[name]}")
+    for name in settings.keys() & OF_DSPY.keys():
+        raise ConfigurationError(f"{name} is not a setting of LM: {OF_DSPY[name]}")
     if settings.get("stream"):
         raise ConfigurationError("stream=True cannot be: an LM answers with a whole reply")
 
@@ -84,12 +76,19 @@ def arguments(request: Request, settings: Mapping[str, Any], identity: Mapping[s
         for name, value in merged.items()
         if value is not None and name not in _NOT_SENT
     }
+    sent = keys.stripped(sent)
+    if not sent.get("api_key") and (key := keys.from_environment(sent["model"])):
+        sent["api_key"] = key
     sent["messages"] = request.messages
     return sent
 
 
 def prepared(arguments: Mapping[str, Any], client: str) -> Prepared | ProgkitError | None:
     """The request of these *arguments* as it goes past litellm; None if it is to go through it; or why it cannot go."""
+    if said := keys.fault(arguments) or (
+        "" if arguments.get("api_key") else keys.fault_in_environment(arguments["model"])
+    ):
+        return ConfigurationError(said)
     if client == "litellm":
         return None
     found = prepare(arguments)

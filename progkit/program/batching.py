@@ -98,12 +98,15 @@ def _begun(program: Module, inputs: Any, ways: Ways, is_held: bool) -> Iterator[
     if hasattr(inputs, "__len__"):
         report.total = len(inputs)
     work = _work(program, ways)
-    checkpoint = None if ways.checkpoint is None else Checkpoint(ways.checkpoint, codec_of(program))
+    own = None
+    checkpoint = ways.checkpoint
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+        own = checkpoint = Checkpoint(checkpoint, codec_of(program))
     try:
         yield Run(work, ways, report, checkpoint, is_held)
     finally:
-        if checkpoint is not None:
-            checkpoint.close()
+        if own is not None:
+            own.close()
         if bar is not None:
             bar.close()
 

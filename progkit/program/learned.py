@@ -1,17 +1,18 @@
 """What one predictor has learned, as a node of a document and back: signature texts, demos, config, LM."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from progkit import artifact, schema
 from progkit.adapters import layout_named, layout_of
 from progkit.artifact import LoadReport
-from progkit.errors import ConfigurationError, DocumentError
+from progkit.errors import ConfigurationError, DocumentError, UnsavableError
 from progkit.example import Example
 from progkit.lm import LM, LanguageModel
 from progkit.lm.endpoint import NAMES as ENDPOINTS
 from progkit.lm.secrecy import public_url
+from progkit.lm.settings import doubtful
 from progkit.lm.state import split
 from progkit.lm.withheld import WithheldLM
 from progkit.program import marked
@@ -111,7 +112,12 @@ def _field(field: Field) -> dict[str, Any]:
 
 
 def _demos(predictor: "Predict", path: str, for_dspy: bool) -> list[dict[str, Any]]:
-    demos = [marked.spell(demo) if for_dspy else demo for demo in map(_values, predictor.demos)]
+    given: Any = predictor.demos
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UnsavableError(f"{path}.demos", f"is a list of Examples or dicts, and not {given!r:.60}")
+    demos = [_values(demo, f"{path}.demos[{n}]") for n, demo in enumerate(predictor.demos)]
+    if for_dspy:
+        demos = [marked.spell(demo) for demo in demos]
     values = [artifact.encode_values(demo, f"{path}.demos[{n}]") for n, demo in enumerate(demos)]
     nodes = [{"id": name, "values": each} for name, each in zip(artifact.demo_ids(values), values, strict=True)]
     usual = {None, frozenset(predictor.signature.input_fields)}
@@ -121,7 +127,9 @@ def _demos(predictor: "Predict", path: str, for_dspy: bool) -> list[dict[str, An
     return nodes
 
 
-def _values(demo: Example | Mapping[str, Any]) -> dict[str, Any]:
+def _values(demo: Example | Mapping[str, Any], where: str) -> dict[str, Any]:
+    if not isinstance(demo, Example | Mapping):
+        raise UnsavableError(where, f"a demo is an Example or a dict, and not {demo!r:.60}")
     return dict(demo.items())
 
 
@@ -151,6 +159,7 @@ def build(node: Mapping[str, Any], live: type[Signature], origin: Origin, report
     said, secrets = _scrubbed(config, f"{origin.path}.config")
     config, ways_out = artifact.confine(said, f"{origin.path}.config", origin.allow_hosts)
     report.dropped.extend(secrets + ways_out)
+    report.notes.extend(f"{origin.path}.config: {each}; it is sent as it stands" for each in doubtful(config))
     withheld = {name: value for name, value in said.items() if name not in config and isinstance(value, str)}
     return Learned(
         _signature(node["signature"], live),
@@ -230,6 +239,7 @@ def _built_lm(node: Mapping[str, Any] | None, origin: Origin, report: LoadReport
     where = f"{origin.path}.lm"
     settings, secrets = _scrubbed(artifact.decode_values(node, None, origin.at("lm"), None, origin.source), where)
     known, unread = split(settings)
+    report.notes.extend(f"{where}: {each}; it is kept, and not sent" for each in doubtful(unread))
     known, ways_out = artifact.confine(known, where, origin.allow_hosts, (*ENDPOINTS, "model"))
     report.dropped.extend(secrets + ways_out)
     try:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, Unpack
 
 from progkit import artifact, runtime
 from progkit.artifact import LoadReport
@@ -139,7 +139,12 @@ class Module:
     # --- the LM -----------------------------------------------------------------------------
 
     def set_lm(self, lm: LanguageModel | None) -> None:
-        """Give every predictor *lm*, before any that is configured; None takes it away."""
+        """Give every predictor *lm*, before any that is configured; None takes it away.
+
+        Raises:
+            ConfigurationError: for what is no LM.
+        """
+        runtime.require_lm(lm)
         for predictor in self.predictors():
             predictor.lm = lm
 
@@ -202,7 +207,7 @@ class Module:
         modules_to_serialize: "Sequence[ModuleType | str] | None" = None,
         *,
         format: str = "progkit",
-        cache: str | os.PathLike[str] | None = None,
+        cache: str | os.PathLike[str] | Literal[False] | None = None,
     ) -> "state.SaveReport":
         """Write the program's state to *path*, a ``.json`` file, whole or not at all.
 
@@ -213,7 +218,8 @@ class Module:
         the source of the user's own modules that it needs. It was loaded in a new process before it takes its
         place, and is trusted on this machine from then on. modules_to_serialize: modules of Python (objects or
         names): exactly their code travels; paths of parts, as ``named_sub_modules`` prints them: only these
-        travel, and any other part is supplied at load. cache: what ``progkit cache export`` wrote, to travel, too.
+        travel, and any other part is supplied at load. cache: what ``progkit cache export`` wrote, to travel, too;
+        False: no recorded replies, also not those of the bundle that is at *path* now.
 
         Raises:
             UnsavableError: for what cannot be saved, with its path.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from progkit.errors import InputError
 from progkit.example import Example, Prediction
-from progkit.lm import LanguageModel
+from progkit.lm import LanguageModel, settings
 from progkit.program import call
 from progkit.program.module import Module
 from progkit.program.plan import Plans
@@ -35,6 +35,7 @@ class Predict(Module):
     }
 
     def __init__(self, signature: str | type[Signature], **config: Any) -> None:
+        settings.check(config, "Predict(...)")
         self.signature: type[Signature] = signature_of(signature)
         self.demos: list[Example | Mapping[str, Any]] = []
         self.config: dict[str, Any] = config
@@ -84,6 +85,8 @@ class Predict(Module):
         for name in _CALL_NAMES:
             if name in kwargs and name not in self.signature.input_fields:
                 own[name] = kwargs.pop(name)
+        if own.get("config"):
+            settings.check(own["config"], "config=")
         return call.Ask(self, kwargs, **own)
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ says, compares it with the live program, and only then touches it: all of it or 
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from progkit import artifact, schema
 from progkit.artifact import LoadReport, Received
@@ -100,7 +100,7 @@ def save_whole(
     program: "Module",
     path: str | os.PathLike[str],
     modules_to_serialize: "Sequence[ModuleType | str] | None",
-    cache: str | os.PathLike[str] | None,
+    cache: str | os.PathLike[str] | Literal[False] | None,
 ) -> SaveReport:
     """Write *program* as a bundle; see ``Module.save``."""
     report: SaveReport = _room("save_bundle")(program, path, modules_to_serialize, cache)

@@ -77,6 +77,8 @@ def _interpreter(manifest: Mapping[str, Any]) -> Iterator[Mismatch]:
 def _bytecode(saved: Mapping[str, Any], ours: Mapping[str, Any], parts: str) -> Iterator[Mismatch]:
     """What keeps code that travels by value from running: it can end the process, so nothing of it is tried."""
     way_out = f"bytecode ({parts}) runs there alone: load it there, or move that code to a module and save again"
+    if " of __main__" in parts:
+        way_out += ' (a script travels as source if what it does stands under `if __name__ == "__main__":`)'
     for key, name in (("implementation", "python"), ("magic", f"bytecode of Python {saved['python']}")):
         if saved[key] != ours[key]:
             shown = ours[key] if key == "implementation" else f"{ours[key]} (Python {ours['python']})"

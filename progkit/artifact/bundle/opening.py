@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from progkit.artifact.bundle.swapping import whereabouts
-from progkit.artifact.bundle.walking import Place, Walk, is_at, opened
+from progkit.artifact.bundle.walking import Place, Walk, is_at, opened, stranger
 from progkit.artifact.decoding import decode
 from progkit.errors import DocumentError
 from progkit.schema.bundles import MANIFEST, SIGNATURE, validate
@@ -70,6 +70,30 @@ def open_bundle(path: str | os.PathLike[str]) -> Opened:
         except OSError as error:
             raise DocumentError(source, "", f"cannot be read: {error.strerror}") from error
     raise DocumentError(source, "", f"was replaced {ATTEMPTS} times while it was read", "Try again")
+
+
+def faults(path: str | os.PathLike[str]) -> list[DocumentError]:
+    """All that is wrong with the files in the directory *path*, where that can be told; nothing for an intact bundle.
+
+    Of a manifest that is broken, or a bundle that is replaced meanwhile, ``open_bundle`` says what is wrong.
+    """
+    source = os.fspath(path)
+    found: list[DocumentError] = []
+    try:
+        with opened(whereabouts(source)) as root:
+            walk = Walk(root, source)
+            manifest = decode(_manifest(walk), os.path.join(source, MANIFEST))
+            validate(manifest, os.path.join(source, MANIFEST))
+            _require_room(walk, manifest["files"])
+            for name, file in manifest["files"].items():
+                try:
+                    _verified(walk, name, file)
+                except DocumentError as error:
+                    found.append(error)
+            found += [stranger(walk, each) for each in walk.strangers({MANIFEST, SIGNATURE, *manifest["files"]})]
+    except (DocumentError, OSError):
+        return found
+    return found
 
 
 def digest_of(manifest: bytes) -> str:

@@ -10,6 +10,7 @@ import os
 import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from typing import Any, ClassVar
 from progkit.artifact.bundle import naming
 from progkit.artifact.bundle.by_value import Taker, content_of
 from progkit.artifact.bundle.named import remembering
+from progkit.artifact.bundle.refusing import Enough, Refusals
 from progkit.artifact.bundle.secrecy import Secrets, parts_with_names
 from progkit.errors import UnsavableError
 from progkit.lm.secrecy import blot
@@ -32,9 +34,6 @@ _LRU = type(functools.lru_cache(lambda: None))
 _Pickler: Any = pickle._Pickler
 _PLAIN = (str, bytes, int, float, bool, complex, type(None))
 
-_WAY_OUT = (
-    "leave it out in __getstate__, or name the parts that travel without it: modules_to_serialize=['<path>', ...]"
-)
 _SECRET = (
     "looks like a secret, and none goes into a bundle: read it from the environment where it is used, or leave it "
     "out in __getstate__"
@@ -65,7 +64,8 @@ class Rules:
     """What pickling has to know of the world: how some objects are *reduced* (None: as usual).
 
     is_own: whether a module is the user's. goes_by_value: whether its code travels as bytecode. aliases: the name that
-    a module has in the bundle. directories: of this machine, not to be named.
+    a module has in the bundle. directories: of this machine, not to be named. has_parts: whether the parts that travel
+    were chosen already.
     """
 
     reduced: Reduce
@@ -73,6 +73,7 @@ class Rules:
     goes_by_value: Callable[[str], bool]
     aliases: Mapping[str, str] = field(default_factory=dict)
     directories: tuple[str, ...] = ()
+    has_parts: bool = False
 
 
 def pickled(program: Any, rules: Rules) -> Pickled:
@@ -83,16 +84,10 @@ def pickled(program: Any, rules: Rules) -> Pickled:
     """
     out = io.BytesIO()
     writer = _Writer(out, rules)
-    try:
+    with suppress(Enough):
         writer.dump(program)
-    except UnsavableError:
-        raise
-    except RecursionError:
-        raise UnsavableError(writer.where(), "is nested too deeply to be pickled") from None
-    # Whatever a class raises that will not be pickled is told with the path of its object.
-    except Exception as error:
-        is_usual = isinstance(error, (TypeError, pickle.PicklingError))
-        raise writer.refusal(error) from (None if is_usual else error)
+    if writer.refusals.by_path:
+        raise writer.refusals.error() from writer.refusals.cause
     writer.found.data = out.getvalue()
     return writer.found
 
@@ -108,19 +103,29 @@ class _Writer(_Pickler):  # type: ignore[misc]
         self.dispatch_table = self.taker.dispatch_table
         self.secrets = Secrets()
         self.around: list[Any] = []
+        self.refusals = Refusals(rules.has_parts)
         self.texts: dict[Any, Any] = {}
 
     # --- where we are -----------------------------------------------------------------------
 
     def save(self, obj: Any, save_persistent_id: bool = True) -> None:
+        depth = len(self.around)
         self.around.append(obj)
-        super().save(obj, save_persistent_id)
-        self.around.pop()
+        try:
+            super().save(obj, save_persistent_id)
+        except (Enough, MemoryError):
+            raise
+        # Whatever a class raises that will not be pickled is told with the path of its object, and others are looked
+        # for. What is written from here on is never read.
+        except Exception as error:
+            self.refusals.add(error, self.where, self._told)
+        del self.around[depth:]
 
     def where(self) -> str:
         return naming.path_of(self.around, ROOT)
 
-    def refusal(self, error: Exception) -> UnsavableError:
+    def _told(self, error: Exception) -> tuple[str, str]:
+        """Path and reason of what cannot be pickled, as *error* says."""
         at = naming.blamed(self.around, self.rules.is_own)
         told, deep = naming.path_of(self.around[: at + 1], ROOT), self.where()
         what = type(self.around[at]).__name__
@@ -128,7 +133,7 @@ class _Writer(_Pickler):  # type: ignore[misc]
         inner = f" ({deep}: {said})" if deep != told else f" ({said})"
         if deep == told and said.startswith("cannot pickle"):
             inner = ""
-        return UnsavableError(told, f"{what} cannot be pickled{inner}; {_WAY_OUT}")
+        return told, f"{what} cannot be pickled{inner}"
 
     # --- plain values -----------------------------------------------------------------------
 

@@ -3,8 +3,8 @@
 import errno
 import os
 import stat
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Protocol
 
 from progkit.errors import DocumentError
@@ -17,6 +17,11 @@ _REASONS = {
     errno.ELOOP: "is a link",
     errno.ENOTDIR: "lies behind a link, or behind what is no directory",
 }
+
+
+_LITTER = (".DS_Store", "Thumbs.db", "desktop.ini", "__pycache__", ".directory", ".ipynb_checkpoints")
+"""What comes into a directory by itself when somebody looks at it, or runs something in it."""
+_NOT_OURS = "Nothing reads it: if you know that nobody needs it, it may be removed"
 
 
 class Place(Protocol):
@@ -83,26 +88,36 @@ class Walk:
             DocumentError: at the first that is extra, or naming what is missing.
         """
         left = set(paths)
-        directories = {path[:at] for path in paths for at, each in enumerate(path) if each == "/"}
-        self._list(self.root, "", left, directories)
+        with closing(self.strangers(left)) as found:
+            for path in found:
+                raise stranger(self, path)
         if left:
             raise self.fault(min(left), "is missing: the manifest lists it")
+
+    def strangers(self, left: set[str]) -> Generator[str, None, None]:
+        """What is there beside the files *left*, from which each goes that is there.
+
+        Raises:
+            DocumentError: for a directory that is none.
+        """
+        directories = {path[:at] for path in left for at, each in enumerate(path) if each == "/"}
+        return self._list(self.root, "", left, directories)
 
     def fault(self, path: str, reason: str, hint: str = "") -> DocumentError:
         """The error for the file at *path*."""
         return DocumentError(self.source, path, reason, hint)
 
-    def _list(self, above: int, start: str, left: set[str], directories: Collection[str]) -> None:
+    def _list(self, above: int, start: str, left: set[str], directories: Collection[str]) -> Generator[str, None, None]:
         with os.scandir(above) as entries:
             for entry in entries:
                 path = start + entry.name
                 if path in directories:
                     with self._directory(above, [entry.name], path) as inner:
-                        self._list(inner, f"{path}/", left, directories)
+                        yield from self._list(inner, f"{path}/", left, directories)
                 elif path in left:
                     left.remove(path)
                 else:
-                    raise self.fault(ascii(path)[1:-1], "is there, and the manifest does not list it")
+                    yield path
 
     def _judge(self, found: os.stat_result, path: str, limit: int, size: int | None) -> None:
         if not stat.S_ISREG(found.st_mode):
@@ -134,6 +149,14 @@ class Walk:
         except OSError as error:
             reason = _REASONS.get(error.errno or 0, f"cannot be read: {error.strerror}")
             raise self.fault(path, reason) from error
+
+
+def stranger(place: Place, path: str) -> DocumentError:
+    """The error for a file, or a directory, at *path* that no manifest lists."""
+    name = path.rpartition("/")[2]
+    litter = name in _LITTER or name.endswith((".pyc", ".swp", "~"))
+    hint = "It may be removed: your system, an editor or Python made it" if litter else _NOT_OURS
+    return place.fault(ascii(path)[1:-1], "is there, and the manifest does not list it", hint)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from progkit.artifact.bundle.walking import stranger
 from progkit.artifact.git.pinning import Pinned, locate
 from progkit.artifact.git.running import ask
 from progkit.errors import RevisionError
@@ -75,7 +76,7 @@ class Tree:
             RevisionError: at the first that is extra, or naming what is missing.
         """
         for path in sorted(self.entries.keys() - set(paths)):
-            raise self.fault(path, "is there, and the manifest does not list it")
+            raise stranger(self, path)
         for path in sorted(set(paths) - self.entries.keys()):
             raise self.fault(path, "is missing: the manifest lists it")
 

@@ -93,7 +93,7 @@ def _signed(opened: "Opened", keys: list[PublicKey]) -> Grounds:
     try:
         signatures = signatures_of(opened)
     except DocumentError as error:
-        raise _refusal(opened, f"no signature can be read: {error}", _pin(opened)) from error
+        raise _refusal(opened, f"no signature can be read: {error}", "") from error
     if verified := signatures.verified(keys):
         return Grounds("signed", f"by {verified[0]}")
     present = [each.fingerprint for each in keys if each.fingerprint in signatures.by_key]
@@ -103,7 +103,7 @@ def _signed(opened: "Opened", keys: list[PublicKey]) -> Grounds:
         reason = f"is signed by {', '.join(signatures.by_key)}, and not by a key that was named, {wanted}"
     else:
         reason = f"is not signed, and a signature by {wanted} was asked for"
-    raise _refusal(opened, reason, _pin(opened))
+    raise _refusal(opened, reason, "")  # who asked for a signature is not shown the way around it
 
 
 def _listed(opened: "Opened") -> Grounds:

@@ -5,18 +5,21 @@ One JSON document among the user's settings, ``trust.json``, canonical as a stat
     {"bundles": {"sha256:...": {"at": "2026-01-31T12:00:00Z", "by": "save", "path": "/srv/desk"}},
      "format": "progkit.trust", "version": [1, 0]}
 
-It is replaced whole, by one process at a time. ``path`` is where the bundle was: shown, never compared.
+It is replaced whole, by one process at a time. ``path`` is where the bundle was: shown, and no reason to trust what is
+there. What is saved to the path of another that was only saved takes its place on the list, too.
 """
 
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeAlias, TypedDict
 
 from msgspec import Meta
 
+from progkit.artifact.bundle.opening import MAX_MANIFEST, digest_of
 from progkit.artifact.decoding import decode
 from progkit.artifact.encoding import canonical, indented
 from progkit.artifact.trust import digests, own
@@ -24,6 +27,7 @@ from progkit.artifact.trust.locking import locked
 from progkit.artifact.writing import replace
 from progkit.errors import ConfigurationError, DocumentError, VersionError
 from progkit.schema import shape
+from progkit.schema.bundles import MANIFEST
 
 NAME = "trust.json"
 LOCK = "trust.lock"
@@ -83,7 +87,7 @@ def listed() -> dict[str, Entry]:
 
 
 def add(digest: str, path: str | os.PathLike[str], by: By = "trust") -> bool:
-    """Put the bundle at *path* with this *digest* on the list; whether it is new there.
+    """Put the bundle at *path* with this *digest* on the list; whether that changed the list.
 
     Raises:
         ConfigurationError: for what is no digest.
@@ -96,6 +100,9 @@ def add(digest: str, path: str | os.PathLike[str], by: By = "trust") -> bool:
     entry = Entry(digest, _as_text(os.path.abspath(path)), at, by)
 
     def added(entries: dict[str, Entry]) -> dict[str, Entry]:
+        if by == "save":  # what was saved there before has been replaced, unless another process was faster
+            kept = (digest, _digest_at(path))
+            entries = {name: each for name, each in entries.items() if name in kept or not _is_same(each, entry)}
         there = entries.get(digest)
         if there is not None and (there.by == by or by == "save"):
             return entries
@@ -137,6 +144,18 @@ def _update(change: Callable[[dict[str, Entry]], dict[str, Entry]]) -> bool:
             return False
         replace(os.path.join(above, NAME), _encoded(after), 0o600)
     return True
+
+
+def _is_same(one: Entry, other: Entry) -> bool:
+    """Whether both are on the list because the same path was saved to."""
+    return (one.by, one.path) == (other.by, other.path)
+
+
+def _digest_at(path: str | os.PathLike[str]) -> str:
+    """The digest of the bundle that is at *path* now; "" if none can be read."""
+    with suppress(OSError), open(os.path.join(path, MANIFEST), "rb") as file:
+        return digest_of(file.read(MAX_MANIFEST))
+    return ""
 
 
 def _bounded(entries: dict[str, Entry]) -> dict[str, Entry]:

@@ -32,6 +32,7 @@ def private_key(path: str | os.PathLike[str], password: bytes | None = None) -> 
         ConfigurationError: for another file, a wrong password, or without ``cryptography``.
     """
     source, pem = os.fspath(path), keys.read_key(path)
+    require_no_public(pem, source)
     keys.require_one(pem, source)
     if not any(each in pem for each in keys.PRIVATE):
         raise ConfigurationError(f"{source}: is no private key as PEM (PKCS#8); progkit sign --new-key PATH makes one")
@@ -39,6 +40,18 @@ def private_key(path: str | os.PathLike[str], password: bytes | None = None) -> 
         told = "is encrypted: give its password" if password is None else "is not encrypted: it has no password"
         raise ConfigurationError(f"{source}: {told}")
     return ed25519.private_from_pem(pem, password, source)
+
+
+def require_no_public(pem: bytes, source: str) -> None:
+    """Nothing, unless *pem*, of the file *source*, is a public key.
+
+    Raises:
+        ConfigurationError: if it is.
+    """
+    if keys.PUBLIC in pem:
+        private = source.removesuffix(".pub")
+        named = f", {private}" if private != source and os.path.isfile(private) else ""
+        raise ConfigurationError(f"{source}: is a public key; what signs is the private one of the pair{named}")
 
 
 def is_encrypted(pem: bytes) -> bool:

@@ -14,11 +14,10 @@ from progkit.errors import ConfigurationError, UnloadableError, did_you_mean
 from progkit.lm import endpoint
 from progkit.program import state, tree
 from progkit.program.bundles.left_out import LeftOut
+from progkit.program.bundles.replies import NAME as CACHE
 from progkit.program.bundles.restoring import ALLOWED
 from progkit.program.chosen import Choice
 from progkit.program.module import Module
-
-CACHE = "cache.jsonl"
 
 log = logging.getLogger("progkit.bundle")
 
@@ -61,6 +60,11 @@ def program_of(opened: Opened, terms: Terms) -> Module:
     for row in rows:
         if row.severity != "info":
             log.warning("%s: %s", opened.root, row)
+    report.notes += [
+        f"left out and not supplied: {path} (parts={{{path!r}: ...}})"
+        for path in opened.manifest["left_out"]
+        if path not in terms.parts
+    ]
     if CACHE in opened.files:
         report.notes.append(_warmed(opened))
     vars(program)["_load_report"] = report

@@ -4,9 +4,11 @@ Everything is made in memory, then placed in one step, once a process that knows
 """
 
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import ModuleType
+from typing import Literal
 
 from progkit import artifact
 from progkit.artifact.bundle.capturing import Captured, capture
@@ -18,15 +20,15 @@ from progkit.artifact.bundle.placing import place
 from progkit.artifact.bundle.requirements import Needs, needs
 from progkit.artifact.bundle.secrecy import Secrets, line_in
 from progkit.artifact.decoding import decode
-from progkit.artifact.reading import read_bytes
 from progkit.artifact.trust import remember
-from progkit.caching.moving import FORMAT
 from progkit.errors import ConfigurationError, DocumentError, UnsavableError
 from progkit.program import state, tree
 from progkit.program.bundles.choosing import Chosen, choose, class_path
 from progkit.program.bundles.proving import Proof
 from progkit.program.bundles.reducing import Reducing
-from progkit.program.bundles.scripts import Script, script_of
+from progkit.program.bundles.replies import NAME as CACHE
+from progkit.program.bundles.replies import Replies, replies
+from progkit.program.bundles.scripts import GUARDED, Script, script_of
 from progkit.program.module import Module
 from progkit.schema.bundles import MANIFEST
 
@@ -35,14 +37,15 @@ def save_bundle(
     program: Module,
     path: str | os.PathLike[str],
     modules_to_serialize: Sequence[ModuleType | str] | None = None,
-    cache: str | os.PathLike[str] | None = None,
+    cache: str | os.PathLike[str] | Literal[False] | None = None,
 ) -> state.SaveReport:
     """Write *program* as a bundle into the directory *path*; see ``Module.save``."""
     if os.fspath(path).endswith(".json"):
         raise ConfigurationError(f"a bundle is a directory; {os.fspath(path)!r} is the name of a state file")
     where = os.path.abspath(path)  # now: what it counts from may be about to be replaced
-    making = _Making(program, modules_to_serialize)
-    files = making.files(cache)
+    recorded = replies(cache, path, program)
+    making = _Making(program, modules_to_serialize, recorded)
+    files = making.files()
     listed = manifest(files, making.pickled, making.captured, making.told())
     proof = Proof(making.pickled, making.captured)
     there = _same(path, files, listed)
@@ -59,8 +62,9 @@ def save_bundle(
 class _Making:
     """A bundle in the making: what of the program travels, by whatever way."""
 
-    def __init__(self, program: Module, names: Sequence[ModuleType | str] | None) -> None:
+    def __init__(self, program: Module, names: Sequence[ModuleType | str] | None, recorded: Replies) -> None:
         self.program = program
+        self.recorded = recorded
         self.finder = Finder()
         self.chosen: Chosen = choose(program, names, self.finder)
         self.state = state.capture(program, without=self.chosen.left_out)
@@ -73,7 +77,7 @@ class _Making:
         self.captured: Captured = self._captured()
         self.needs: Needs = needs(self.captured.foreign, self.finder)
 
-    def files(self, cache: str | os.PathLike[str] | None) -> dict[str, bytes]:
+    def files(self) -> dict[str, bytes]:
         """Every file but the manifest.
 
         Raises:
@@ -86,8 +90,8 @@ class _Making:
             "requirements.txt": self.needs.text().encode(),
             **{place: self.captured.sources[name].data for name, place in places.items()},
         }
-        if cache is not None:
-            files["cache.jsonl"] = _replies(os.fspath(cache))
+        if self.recorded.data is not None:
+            files[CACHE] = self.recorded.data
         self._require_no_secret(files)
         return files
 
@@ -113,10 +117,10 @@ class _Making:
     def report(self, path: str, changed: bool, digest: str) -> state.SaveReport:
         """What was done, and what the user should know of it."""
         local = [f"{each}: names a directory of this machine, and so does program.pkl" for each in self.pickled.local]
-        by_value = ", ".join(self.pickled.by_value)
-        bytecode = [f"travels as bytecode, which this Python alone can run: {by_value}"] if by_value else []
         looks = [f"state.json, {each}" for each in artifact.suspects(self.state.document)]
-        notes = [*bytecode, *self.captured.notes, *self.needs.notes, *self.reducing.notes, *local, *looks]
+        notes = [*self._left_out(), *self._bytecode(), *self.captured.notes, *self.needs.notes]
+        notes += [*self.reducing.notes, *local, *looks]
+        notes += [self.recorded.note] if self.recorded.note else []
         return state.SaveReport(
             path,
             changed,
@@ -125,6 +129,18 @@ class _Making:
             "bytecode" if self.pickled.by_value else "source",
             notes,
         )
+
+    def _left_out(self) -> Iterator[str]:
+        for path, kind in self.reducing.met.items():
+            yield f"left out: {path} ({kind}); load(path, parts={{{path!r}: ...}}) supplies it"
+
+    def _bytecode(self) -> Iterator[str]:
+        if not self.pickled.by_value:
+            return
+        told = f"travels as bytecode, which this Python alone can run: {', '.join(self.pickled.by_value)}"
+        main = getattr(sys.modules.get("__main__"), "__file__", None)
+        is_of_script = self.script is None and any(each.endswith(" of __main__") for each in self.pickled.by_value)
+        yield f"{told}; {GUARDED}" if main and is_of_script else told
 
     def _rules(self) -> Rules:
         places = {os.path.expanduser("~")}
@@ -136,6 +152,7 @@ class _Making:
             self._goes_by_value,
             {} if self.script is None else {"__main__": self.script.name},
             tuple(sorted(each.rstrip(os.sep) + os.sep for each in places if len(each) > 1)),
+            bool(self.chosen.left_out),
         )
 
     def _is_own(self, module: str) -> bool:
@@ -165,16 +182,3 @@ def _same(path: str | os.PathLike[str], files: Mapping[str, bytes], listed: byte
         return None
     is_same = there.files == files and say_the_same(there.manifest, decode(listed, MANIFEST))
     return there if is_same else None
-
-
-def _replies(source: str) -> bytes:
-    """The content of an export of the cache.
-
-    Raises:
-        DocumentError: if it is none.
-    """
-    data = read_bytes(source)
-    head = decode(data.partition(b"\n")[0], source)
-    if not isinstance(head, dict) or head.get("format") != FORMAT:
-        raise DocumentError(source, "line 1", "is no export of a cache", "`progkit cache export FILE` writes one")
-    return data

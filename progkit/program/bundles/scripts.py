@@ -16,6 +16,8 @@ from progkit.artifact.bundle.finding import Finder, Source
 from progkit.artifact.bundle.mentions import never_runs
 
 PREFIX = "main_of_"
+GUARDED = '`if __name__ == "__main__":` around what the script does lets it travel as source'
+"""What is said of a script that does not."""
 _QUIET = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Pass)
 
 
