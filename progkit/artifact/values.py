@@ -18,6 +18,7 @@ from progkit.schema.limits import MAX_DEPTH, MAX_DIGITS, MAX_PLAIN_INT
 from progkit.schema.live import live_class, model_fields
 from progkit.schema.scalars import SCALARS
 
+_WORDS = frozenset((str, bool, type(None)))
 _OUTSIDE = 11
 """Containers that a document has around a value of a demo, counted generously."""
 
@@ -37,11 +38,25 @@ def encode_values(values: Mapping[str, Any], where: str = "values") -> dict[str,
     Raises:
         UnsavableError: as ``encode_value``, and for a name that is not text.
     """
+    if _are_words(values):  # as most demos are: nothing is to be changed or told
+        return dict(values)
     for name in values:
         if type(name) is not str:
             raise UnsavableError(where, f"the name {name!r} is not text")
         _encode_text(name, where, (name,))
     return {name: encode_value(value, show((name,), where)) for name, value in values.items()}
+
+
+def _are_words(values: Mapping[str, Any]) -> bool:
+    """Whether *values*, and their names, are text that UTF-8 can say, booleans or null, which are their own nodes."""
+    kinds = set(map(type, values.values()))
+    if not kinds <= _WORDS or not set(map(type, values)) <= {str}:
+        return False
+    text = "".join([*values, *(each for each in values.values() if type(each) is str)])
+    try:
+        return text.isascii() or bool(text.encode())
+    except UnicodeEncodeError:
+        return False
 
 
 def lost_classes(node: Any, annotation: Any = None) -> list[str]:
