@@ -104,8 +104,10 @@ def _field(field: Field) -> dict[str, Any]:
         "type": type_text(field.type),
         "desc": field.desc,
         "prefix": field.prefix,
-        "constraints": artifact.encode_value(dict(field.constraints), f"field {field.name}.constraints"),
+        "constraints": {},
     }
+    if field.constraints:
+        node["constraints"] = artifact.encode_value(dict(field.constraints), f"field {field.name}.constraints")
     if field.has_default and field.default_factory is None:
         node["default"] = artifact.encode_value(field.make_default(), f"field {field.name}.default")
     return node

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from progkit.program.module import Module
+    from progkit.program.predict import Predict
 
 _room = lazily("progkit.program", {"bundles.saving": ("save_bundle",)})
 """Bundles know modules, and modules know this file: the way to them is opened when somebody takes it."""
@@ -184,7 +185,7 @@ def put(
     live = dict(program.named_predictors())
     hosts = endpoint.checked_hosts(allow_hosts)
     lms = chosen(lm, list(live))
-    known, unknown, report = _compared(program, received)
+    known, unknown, report = _compared(program, live, received)
     if strict and not report.ok:
         raise StateMismatchError(source, report)
     saved: Mapping[str, Any] = known["state"]["predictors"]
@@ -205,11 +206,11 @@ def put(
 
 
 def _compared(
-    program: "Module", received: Received
+    program: "Module", live: "Mapping[str, Predict]", received: Received
 ) -> tuple[dict[str, Any], list[tuple[schema.Path, Any]], LoadReport]:
     """What was *received* as of the current version and settled with the program, the rest of it, and a report."""
     known, unknown = schema.split_unknown(received.document)
-    described = {path: learned.describe(each.signature) for path, each in program.named_predictors()}
+    described = {path: learned.describe(each.signature) for path, each in live.items()}
     known, notes = artifact.settle(known, described)
     report = artifact.compare(known, described, {path for path, _ in program.named_sub_modules()})
     report.dropped.extend(received.dropped)

@@ -127,7 +127,8 @@ def check(document: dict[str, Any], source: str) -> None:
     for name, predictor in document["state"]["predictors"].items():
         path: Path = ("state", "predictors", name)
         for place, node in _nodes(predictor):
-            decode_value(node, where=show((*path, *place)), source=source)
+            if node:  # nothing can be wrong about what is empty
+                decode_value(node, where=show((*path, *place)), source=source)
         if fault := next(_faults(predictor), None):
             raise DocumentError(source, show((*path, *fault[0])), fault[1])
 
@@ -144,7 +145,7 @@ def _faults(predictor: dict[str, Any]) -> Iterator[tuple[Path, str]]:
     for name, field in signature["fields"].items():
         if "guessed" not in signature and not (field["role"] and field["type"]):
             yield ("signature", "fields", name), "must have a role and a type"
-        if not isinstance(decode_value(field["constraints"]), dict):
+        if field["constraints"] != {} and not isinstance(decode_value(field["constraints"]), dict):
             yield ("signature", "fields", name, "constraints"), "must be a dict"
     if lm is not None and not isinstance(lm.get("model"), str):
         yield ("lm", "model"), "must be text"
