@@ -26,6 +26,7 @@ STATE = "state.json"
 """The state file in a bundle."""
 MAX_BYTES = 256 * 2**20
 """The largest file that is read."""
+_READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is no wait
 _AS_GIT_SAYS = re.compile(r"([^:/\\]{2,}):([^:/\\][^:]*)")
 """How git itself names a file at a revision: ``v1:desk.json``."""
 
@@ -155,12 +156,13 @@ def read_bytes(source: str) -> bytes:
         DocumentError: if it is not a regular file, is too large, or the system refuses.
     """
     try:
-        found = os.stat(source)
-        if not stat.S_ISREG(found.st_mode):
-            raise DocumentError(source, "", "is not a regular file")
-        if found.st_size > MAX_BYTES:
-            raise DocumentError(source, "", f"is larger than {MAX_BYTES} bytes")
-        with open(source, "rb") as file:
+        # What is looked at is what is read, whatever takes its name meanwhile.
+        with open(os.open(source, _READING), "rb", buffering=0) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise DocumentError(source, "", "is not a regular file")
+            if found.st_size > MAX_BYTES:
+                raise DocumentError(source, "", f"is larger than {MAX_BYTES} bytes")
             return file.read()
     except OSError as error:
         asked = _AS_GIT_SAYS.fullmatch(source) if error.errno == errno.ENOENT else None
