@@ -198,7 +198,7 @@ def _signature(node: Mapping[str, Any], live: type[Signature]) -> type[Signature
 def _built_demos(nodes: Sequence[Any], live: type[Signature], origin: Origin) -> list[Example]:
     # A demo that does not say otherwise has the inputs of its predictor.
     usual = frozenset(live.input_fields)
-    types = {name: field.type for name, field in live.fields.items()}
+    types = {} if origin.dspy is None and schema.are_lean(nodes) else {n: each.type for n, each in live.fields.items()}
     if schema.are_lean(nodes):
         values = [node.values for node in nodes]
         inputs = schema.named_inputs(nodes)

@@ -212,7 +212,8 @@ def _compared(
     known, unknown = schema.split_unknown(received.document)
     described = {path: learned.describe(each.signature) for path, each in live.items()}
     known, notes = artifact.settle(known, described)
-    report = artifact.compare(known, described, {path for path, _ in program.named_sub_modules()})
+    parts = {path for path, _ in program.named_sub_modules()} if "others" in known["state"] else ()
+    report = artifact.compare(known, described, parts)
     report.dropped.extend(received.dropped)
     report.notes.extend(received.notes + notes)
     report.commit = received.commit
@@ -233,7 +234,7 @@ def _attributes(new: learned.Learned) -> dict[str, Any]:
     """What a predictor is given of what it has learned, by attribute."""
     return {
         "signature": new.signature,
-        "demos": [*new.demos],
+        "demos": new.demos,
         "config": new.config,
         "lm": new.lm,
         "layout": new.layout,
