@@ -15,14 +15,12 @@ from typing import Any
 
 import bundles
 import pytest
+from desks import load, on_the_path, program, put, save
 
 import progkit
 from progkit.artifact.bundle import importing
 from progkit.artifact.bundle.importing import FINDER
 from progkit.errors import EnvironmentMismatchError, UnloadableError
-
-STATE = bundles.learned()
-HEAD = "import progkit\n"
 
 
 @pytest.fixture(autouse=True)
@@ -31,40 +29,11 @@ def clean() -> Iterator[None]:
         yield
 
 
-def program(body: str, head: str = "", name: str = "Desk") -> str:
-    """The source of a program whose forward is *body*."""
-    return f"{HEAD}{head}\nclass {name}(progkit.Module):\n    def forward(self, *args):\n        {body}\n"
-
-
-def save(path: Path, sources: dict[str, str], name: str = "desk:Desk") -> Path:
-    shutil.rmtree(path, ignore_errors=True)
-    bundles.write(path, bundles.files_of(sources, bundles.calling(name), STATE))
-    return path
-
-
-def load(path: Path, sources: dict[str, str], name: str = "desk:Desk") -> Any:
-    return progkit.load(save(path, sources, name), trust="code")
-
-
-def put(directory: Path, sources: dict[str, str]) -> None:
-    """Write modules that can be imported there."""
-    for name, text in sources.items():
-        target = directory / f"{name}.py"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(text)
-
-
 @pytest.fixture
 def local(tmp_path: Path) -> Iterator[Path]:
     """A directory on the path, as a project is."""
-    directory = tmp_path / "local"
-    directory.mkdir()
-    sys.path.insert(0, str(directory))
-    importlib.invalidate_caches()
-    yield directory
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None) or "").startswith(str(directory)):
-            del sys.modules[name]
+    with on_the_path(tmp_path / "local") as directory:
+        yield directory
 
 
 # --- the same again, and another ------------------------------------------------------------------
