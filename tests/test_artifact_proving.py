@@ -5,11 +5,15 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import to_builtins
 
 from progkit import Example, Module, Predict, artifact, schema
+from progkit.artifact import reading
 from progkit.artifact.counting import BLOCK, counts
+from progkit.artifact.decoding import decode
 from progkit.artifact.proving import is_whole
 from progkit.errors import DocumentError
+from progkit.schema.lean import Words
 
 
 class Pair(Module):
@@ -29,8 +33,19 @@ def saved(path, demos, **more):
     return path.read_bytes()
 
 
+COLUMNS = (("answer", str), ("question", str))
+
+
 def lean(path):
-    return artifact.receive(path, lean=True).document["state"]["predictors"]["self"]["demos"]
+    received = artifact.receive(path, lean=lambda: (("self", COLUMNS),))
+    return received.document["state"]["predictors"]["self"]["demos"]
+
+
+@pytest.fixture(params=[reading._MANY, 0], ids=["by name", "records"], autouse=True)
+def how(request, monkeypatch):
+    """Each test twice: as files of a few demos are read, and as those of many."""
+    monkeypatch.setattr(reading, "_MANY", request.param)
+    return request.param
 
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=30) | st.booleans() | st.none()
@@ -45,7 +60,7 @@ def test_every_canonical_text_is_proven(tmp_path_factory, values):
     assert is_whole(schema.read_lean(data), data)
 
 
-@pytest.mark.parametrize("word", ["a", "a:", "\\:"])
+@pytest.mark.parametrize("word", ["a", "a:", "\\:", '"a"', 'a: "b"'])
 @pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 600])
 def test_any_number_of_demos(tmp_path, count, word):
     """Across the pieces in which they are written again, which are none if no word holds a colon."""
@@ -124,7 +139,7 @@ HIDDEN = [  # what was there, what is; as long as before or not, with and withou
 
 
 @pytest.mark.parametrize(("old", "new"), HIDDEN)
-@pytest.mark.parametrize("word", ["a", "a:", "a\\u003a"])
+@pytest.mark.parametrize("word", ["a", "a:", "a\\u003a", '\\"', 'a: \\"', "a: \\u0022"])
 @pytest.mark.parametrize("since", [0, 17])
 def test_nothing_hides_behind_words(tmp_path, old, new, word, since):
     """Neither colons in words, nor escaped ones, nor spaces saved elsewhere stand in for a key that was lost."""
@@ -141,7 +156,7 @@ def test_nothing_hides_behind_words(tmp_path, old, new, word, since):
 
 
 @pytest.mark.parametrize("counts", [(3, 3), (0, 3), (3, 0), (300, 300)])
-@pytest.mark.parametrize("word", ["a", "a:"])
+@pytest.mark.parametrize("word", ["a", "a:", 'a: "'])
 def test_two_predictors(tmp_path, counts, word):
     """What stands between their demos is looked for."""
     program, fresh = Pair(), Pair()
@@ -214,3 +229,97 @@ def test_too_deep_beside_the_demos(tmp_path):
 
     with pytest.raises(DocumentError, match="deeper than 64"):
         Predict("question -> answer").load(tmp_path / "x.json")
+
+
+SNIPPETS = [
+    b'"',
+    b":",
+    b",",
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b" ",
+    b"\n",
+    b"\\",
+    b"\\u003a",
+    b"\\u0022",
+    b"null",
+    b"true",
+    b'""',
+]
+SNIPPETS += [
+    b'"answer": "x",',
+    b'"answer":"x",',
+    b'"id": "",',
+    b'"more": 1,',
+    b'"inputs": [],',
+    b'"values": {},',
+    b'     {"id": "d-000000000000", "values": {}},\n',
+]
+
+
+@given(st.data(), st.sampled_from(["a", "a:", '"', 'a: "', "\n", "\u00e9:"]))
+def test_what_is_read_fast_is_read_slowly_too(tmp_path_factory, data, word):
+    """And it is the same, whatever somebody does to a file: pieces put in, pieces cut out."""
+    path = tmp_path_factory.mktemp("lean") / "x.json"
+    text = saved(path, [Example(question=f"q{each}", answer=f"{word}{each}") for each in range(3)])
+    start = text.index(b'"demos"')
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(start, len(text)))
+        upto = at + data.draw(st.sampled_from([0, 0, 1, 5, 20]))
+        text = text[:at] + data.draw(st.sampled_from(SNIPPETS)) + text[upto:]
+
+    try:
+        fast = reading.understand(text, "x", lean=lambda: (("self", COLUMNS),)).document
+    except DocumentError:
+        return  # the slow way has refused it
+    assert to_builtins(fast) == decode(text, "x")
+
+
+@pytest.mark.parametrize(
+    ("columns", "demos"),
+    [
+        ((("answer", str), ("question", bool)), [{"question": True, "answer": "b"}]),
+        ((("answer", str), ("question", bool)), [{"question": "text", "answer": "b"}]),
+        (COLUMNS, [{"question": None, "answer": "b"}]),
+        (COLUMNS, [{"question": "a", "answer": True}]),
+        (COLUMNS, [{"question": "a"}]),
+        (COLUMNS, [{"question": "a", "answer": "b"}, {"question": "a", "answer": "b", "augmented": True}]),
+        ((("class", str), ("id", str)), [{"class": "a", "id": "b"}]),
+        ((("__class__", str), ("question", str)), [{"__class__": "a", "question": "b"}]),
+        ((("answer", str), ("no name", str)), [{"no name": "a", "answer": "b"}]),
+        ((), [{}]),
+        ((), [{"question": "a"}]),
+    ],
+)
+def test_demos_of_another_kind_than_the_signature(tmp_path, columns, demos):
+    """They come as they are."""
+    saved(tmp_path / "x.json", demos)
+
+    received = artifact.receive(tmp_path / "x.json", lean=lambda: (("self", columns), ("gone", COLUMNS)))
+
+    nodes = received.document["state"]["predictors"]["self"]["demos"]
+    assert schema.are_lean(nodes)
+    assert [to_builtins(each.values) for each in nodes] == demos
+
+
+def test_a_program_that_lacks_a_predictor_of_the_file(tmp_path):
+    """Nothing of it is passed over."""
+    program = Pair()
+    program.one.demos = [Example(question="a", answer="b")]
+    program.save(tmp_path / "x.json")
+
+    received = artifact.receive(tmp_path / "x.json", lean=lambda: (("one", COLUMNS),))
+
+    assert list(received.document["state"]["predictors"]) == ["one", "two"]
+
+
+def test_records_are_of_a_file_with_many_demos_alone(tmp_path):
+    """To make them takes longer than a few demos."""
+    saved(tmp_path / "few.json", [Example(question="a", answer="b")])
+    saved(tmp_path / "many.json", [Example(question="a" * 300, answer=f"b{each}") for each in range(1000)])
+    kinds = [type(lean(tmp_path / name)[0].values) for name in ("few.json", "many.json")]
+
+    assert issubclass(kinds[1], Words)
+    assert kinds[0] is dict or reading._MANY == 0

@@ -9,6 +9,8 @@ from progkit.schema.limits import MAX_PARTS
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 _OPENERS = (b",", b"[", b"{")
 """Of these, a JSON text has one for each value and container in it, but for the first."""
+_FEW = MAX_PARTS * 3 // 2
+"""Bytes that cannot hold too many of them: no text has more than two in three bytes, as ``[],[],`` has."""
 
 
 def check_parts(data: bytes, source: str) -> None:
@@ -19,7 +21,7 @@ def check_parts(data: bytes, source: str) -> None:
     Raises:
         DocumentError: if it does.
     """
-    if _holds_too_many(data) and _holds_too_many(_STRING.sub(b"", data)):
+    if len(data) > _FEW and _holds_too_many(data) and _holds_too_many(_STRING.sub(b"", data)):
         raise DocumentError(source, "", f"holds more than {MAX_PARTS:,} values")
 
 

@@ -1,8 +1,9 @@
 """Whether what was read of a text is all that is in it.
 
 msgspec keeps the last of duplicate keys, and leaves out keys that a shape does not name. What was read is written
-again, and must come out the same: either would show. Demos with no colon in their words are not even written: in JSON
-there is one behind each key, so their text must have as many as there are keys that were read.
+again, and must come out the same: either would show. Demos with no colon, or no quote, in their words are not even
+written: in JSON there is one colon behind each key and a quote at both ends of each string, so a text that has no more
+of them than what was read needs holds nothing else.
 """
 
 from collections.abc import Sequence
@@ -12,10 +13,10 @@ import msgspec
 
 from progkit.artifact.counting import counts
 from progkit.artifact.encoding import indented, is_too_deep
-from progkit.schema import LeanDemo
+from progkit.schema import marks
 
 _SAMPLE = 16
-"""Demos that are looked at for whether the words of others are likely to hold colons."""
+"""Demos that are looked at for whether the words of others are likely to hold colons or quotes."""
 _CHUNK = 256
 """Demos that are written at once: few enough for their text to stay in the processor's cache."""
 _GAP = "\0demos"
@@ -47,12 +48,39 @@ def is_whole(document: dict[str, Any], text: bytes) -> bool:
     return position == len(text)
 
 
-def _end(demos: Sequence[LeanDemo], text: bytes, position: int, after: bytes) -> int:
+def _end(demos: Sequence[Any], text: bytes, position: int, after: bytes) -> int:
     """Where the *demos* that begin at *position* end, and *after* should begin; the end of *text* if they differ."""
-    if not _have_colons(demos[:_SAMPLE]):
-        end = len(text) - len(after) if text.endswith(after) else text.find(after, position)
-        if _has_no_more(demos, text, position, end):
-            return end
+    sample = demos[:_SAMPLE]
+    words = msgspec.json.encode(sample)
+    end = -1
+    for (mark, few), (_, least) in zip(marks(sample), marks(demos), strict=True):
+        if words.count(mark) == few:  # so it is likely to be with the others
+            end = end if end >= 0 else _expected_end(text, position, after)
+            if _has_no_more(text, mark, least, position, end):
+                return end
+    return _written_end(demos, text, position)
+
+
+def _expected_end(text: bytes, position: int, after: bytes) -> int:
+    """Where *after* stands in *text*, behind *position*."""
+    return len(text) - len(after) if text.endswith(after) else text.find(after, position)
+
+
+def _has_no_more(text: bytes, mark: bytes, least: int, start: int, end: int) -> bool:
+    """Whether *text* from *start* to *end* has no more of *mark* than the demos that were read of it need: *least*.
+
+    So it holds no other key. What surrounds it was written, and its end is a line break, which stands in no string: so
+    nothing of it can pass for something of theirs, or theirs for something of it, however it is laid out.
+    """
+    for found in counts(text, (mark,), start, end):
+        least -= found
+        if least < 0:
+            return False
+    return least == 0
+
+
+def _written_end(demos: Sequence[Any], text: bytes, position: int) -> int:
+    """Where *demos* end that stand in *text* from *position* on just as they are written; the end of *text* if not."""
     for index in range(0, len(demos), _CHUNK):
         written = indented(b"[[[[%b]]]]" % msgspec.json.encode(demos[index : index + _CHUNK]))
         piece = memoryview(written)[len(_BEFORE) : -len(_AFTER)]
@@ -60,22 +88,3 @@ def _end(demos: Sequence[LeanDemo], text: bytes, position: int, after: bytes) ->
             return len(text)
         position += 2 + len(piece)
     return position
-
-
-def _have_colons(demos: Sequence[LeanDemo]) -> bool:
-    """Whether a word of *demos* holds a colon."""
-    return any(type(word) is str and ":" in word for demo in demos for word in demo.values.values())
-
-
-def _has_no_more(demos: Sequence[LeanDemo], text: bytes, start: int, end: int) -> bool:
-    """Whether *text* from *start* to *end* has one colon for each key of *demos* that name no inputs: so, no other key.
-
-    What surrounds it was written, and its end is a line break, which stands in no string: so nothing of it can pass
-    for something of theirs, or theirs for something of it, however it is laid out.
-    """
-    keys = 2 * len(demos) + sum(map(len, [demo.values for demo in demos]))
-    for found in counts(text, (b":",), start, end):
-        keys -= found
-        if keys < 0:
-            return False
-    return keys == 0

@@ -4,9 +4,10 @@ import errno
 import os
 import re
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import MsgspecError
 
@@ -22,10 +23,15 @@ from progkit.schema import dspy
 if TYPE_CHECKING:
     from progkit.artifact.bundle.opening import Opened
 
+Lean: TypeAlias = Callable[[], tuple[tuple[str, schema.Columns], ...]]
+"""Says what the demos of each predictor are likely to hold, by its path; asked only for a file of many."""
+
 STATE = "state.json"
 """The state file in a bundle."""
 MAX_BYTES = 256 * 2**20
 """The largest file that is read."""
+_MANY = 2**18
+"""Bytes of a file for which it pays to make records of its own."""
 _READING = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)  # a pipe without a writer is no wait
 _AS_GIT_SAYS = re.compile(r"([^:/\\]{2,}):([^:/\\][^:]*)")
 """How git itself names a file at a revision: ``v1:desk.json``."""
@@ -48,12 +54,13 @@ class Received:
     commit: str = ""
 
 
-def receive(path: str | os.PathLike[str], *, lean: bool = False) -> Received:
+def receive(path: str | os.PathLike[str], *, lean: Lean | None = None) -> Received:
     """The file at *path*, progkit's own or DSPy's (2.6 to 3.4), as a document of the current version.
 
     ``program.json@v1.2`` is the file at a revision of its git repository, if there is no file of that name.
     Of a bundle it is the state in it; nothing is run.
-    lean: demos may come as ``LeanDemo``, which is faster; for who only takes over what they hold.
+    lean: given if demos may come as records (``schema.are_lean``), which is faster; for who only takes over what they
+    hold.
 
     Raises:
         DocumentError: for a file that cannot be read, is not strict JSON, or is no valid document.
@@ -64,7 +71,7 @@ def receive(path: str | os.PathLike[str], *, lean: bool = False) -> Received:
     return found if isinstance(found, Received) else of_bundle(found, lean=lean)
 
 
-def taken(path: str | os.PathLike[str], *, lean: bool = False) -> "Opened | Received":
+def taken(path: str | os.PathLike[str], *, lean: Lean | None = None) -> "Opened | Received":
     """What is at *path*, which may name a git revision: a bundle, opened, or a state file, as ``receive`` takes it in.
 
     Raises:
@@ -104,16 +111,16 @@ def _opened(source: str) -> "tuple[Opened | None, git.Tree | None]":
     return replace(bundle.read_from(tree), commit=tree.commit, notes=tuple(tree.notes)), tree
 
 
-def of_bundle(opened: "Opened", *, lean: bool = False) -> Received:
+def of_bundle(opened: "Opened", *, lean: Lean | None = None) -> Received:
     """The state in a bundle as ``receive`` takes it in, from the bytes that were verified."""
     received = understand(opened.files[STATE], os.path.join(opened.root, STATE), lean=lean)
     return replace(received, commit=opened.commit, notes=[*received.notes, *opened.notes])
 
 
-def understand(data: bytes, source: str, *, lean: bool = False) -> Received:
+def understand(data: bytes, source: str, *, lean: Lean | None = None) -> Received:
     """The content *data* of a file as ``receive`` takes it in; *source* is its name in errors."""
     check_parts(data, source)
-    document = (_lean(data) if lean else None) or proven(data, schema.read_shaped)
+    document = (_lean(data, lean) if lean else None) or proven(data, schema.read_shaped)
     if document is not None:
         schema.check(document, source)
         return Received(document, data=data)
@@ -126,10 +133,14 @@ def understand(data: bytes, source: str, *, lean: bool = False) -> Received:
     return Received(schema.migrate(raw, source), data=data)
 
 
-def _lean(data: bytes) -> dict[str, Any] | None:
+def _lean(data: bytes, lean: Lean) -> dict[str, Any] | None:
     """*data* as a document with lean demos, if it is a canonical one that can have them."""
+    document: dict[str, Any] | None = None
+    if len(data) >= _MANY:
+        with suppress(MsgspecError, ValueError, TypeError, RecursionError):  # other demos than the program has now
+            document = schema.read_typed(data, lean())
     with suppress(MsgspecError, ValueError, RecursionError):  # the slow way says where and why
-        document = schema.read_lean(data)
+        document = document or schema.read_lean(data)
         if is_whole(document, data):
             return document
     return None

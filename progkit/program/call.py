@@ -45,7 +45,7 @@ class Ask:
         self.predict = predict
         self.signature = predict.signature if signature is None else signature_of(signature)
         self.is_plain = is_plain(self.signature)
-        self.demos = predict.demos if demos is None else demos
+        self.demos: Any = predict._demos if demos is None else demos
         self.inputs = _bound(predict, self.signature, inputs)
         asked = lm or predict.lm or settings.lm
         if asked is None:
@@ -70,7 +70,7 @@ class Ask:
         predict = self.predict
         native = None if self.is_plain else native_of(adapter, self.signature, self.params)
         signature = self.signature if native is None else native.signature
-        if self.demos is predict.demos and self.signature is predict.signature:
+        if self.demos is predict._demos and self.signature is predict.signature:
             plan = predict._plans.get(adapter, signature, self.demos)
         else:
             plan = Plan(adapter, signature, self.demos)

@@ -13,6 +13,7 @@ from operator import attrgetter, is_
 from typing import Any
 
 from progkit.example import Example
+from progkit.program.held import Held
 
 _FIXED = (str, int, float, bool, type(None), bytes, date, datetime, time, timedelta, Decimal, Enum)
 _edition = attrgetter("_edition")
@@ -29,7 +30,9 @@ class Watch:
         self.contents: list[list[Any]] = []
         self.demos: Sequence[Any] | None = None
         self.editions: list[object] = []
-        if all(isinstance(demo, Example) for demo in demos):
+        if isinstance(demos, Held):  # which nobody can change
+            self.demos = demos
+        elif all(isinstance(demo, Example) for demo in demos):
             self.editions = list(map(_edition, demos))
             for demo in demos:
                 for value in demo.values():

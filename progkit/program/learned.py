@@ -16,6 +16,7 @@ from progkit.lm.settings import doubtful
 from progkit.lm.state import split
 from progkit.lm.withheld import WithheldLM
 from progkit.program import marked
+from progkit.program.held import Held
 from progkit.signature import Field, Signature, type_adapter, type_text
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Learned:
     """A predictor's state, built and not yet applied."""
 
     signature: type[Signature]
-    demos: list[Example]
+    demos: list[Example] | Held
     config: dict[str, Any]
     lm: LanguageModel | None
     layout: str | None
@@ -195,21 +196,27 @@ def _signature(node: Mapping[str, Any], live: type[Signature]) -> type[Signature
     return new
 
 
-def _built_demos(nodes: Sequence[Any], live: type[Signature], origin: Origin) -> list[Example]:
+def columns(predictors: Iterable[tuple[str, "Predict"]]) -> tuple[tuple[str, schema.Columns], ...]:
+    """What the demos of each of *predictors* hold if they are complete, and all their values words; by path."""
+    fields = [(path, sorted(each.signature.fields.items())) for path, each in predictors]
+    return tuple(
+        (path, tuple((name, bool if field.type is bool else str) for name, field in each)) for path, each in fields
+    )
+
+
+def _built_demos(nodes: Sequence[Any], live: type[Signature], origin: Origin) -> list[Example] | Held:
     # A demo that does not say otherwise has the inputs of its predictor.
     usual = frozenset(live.input_fields)
-    types = {} if origin.dspy is None and schema.are_lean(nodes) else {n: each.type for n, each in live.fields.items()}
-    if schema.are_lean(nodes):
-        values = [node.values for node in nodes]
-        inputs = schema.named_inputs(nodes)
-    else:
-        values = artifact.decode_demos(nodes, types, origin.at("demos"), _restore, origin.source)
-        inputs = {index: node["inputs"] for index, node in enumerate(nodes) if "inputs" in node}
+    if schema.are_lean(nodes):  # and so of a file of progkit's own
+        return Held([node.values for node in nodes], usual, schema.named_inputs(nodes))
+    types = {name: field.type for name, field in live.fields.items()}
+    values = artifact.decode_demos(nodes, types, origin.at("demos"), _restore, origin.source)
     if origin.dspy is not None:
         values = [marked.revive(each, types) for each in values]
     built = Example.many(values, usual)
-    for index, names in inputs.items():
-        built[index] = Example.of(values[index], frozenset(names))
+    for index, node in enumerate(nodes):
+        if "inputs" in node:
+            built[index] = Example.of(values[index], frozenset(node["inputs"]))
     return built
 
 

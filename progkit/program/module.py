@@ -125,7 +125,7 @@ class Module:
 
     def named_predictors(self) -> "list[tuple[str, Predict]]":
         """Path and predictor, in the order of definition."""
-        return [(path, part) for path, part in tree.walk(self) if hasattr(part, "demos")]
+        return [(path, part) for path, part in tree.walk(self) if tree.is_predictor(part)]
 
     def predictors(self) -> "list[Predict]":
         """The predictors without their paths."""
@@ -133,7 +133,7 @@ class Module:
 
     def map_named_predictors(self, function: "Callable[[Predict], Module]") -> Self:
         """Replace each predictor by ``function(predictor)``, in place; a shared one stays shared."""
-        tree.rebuild(self, lambda _, part: function(part) if hasattr(part, "demos") else part)
+        tree.rebuild(self, lambda _, part: function(part) if tree.is_predictor(part) else part)
         return self
 
     # --- the LM -----------------------------------------------------------------------------

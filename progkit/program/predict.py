@@ -7,6 +7,7 @@ from progkit.errors import InputError
 from progkit.example import Example, Prediction
 from progkit.lm import LanguageModel, settings
 from progkit.program import call
+from progkit.program.held import Held
 from progkit.program.module import Module
 from progkit.program.plan import Plans
 from progkit.signature import Signature, signature_of
@@ -27,7 +28,7 @@ class Predict(Module):
 
     own_state: ClassVar[frozenset[str]] = Module.own_state | {
         "signature",
-        "demos",
+        "_demos",
         "config",
         "lm",
         "layout",
@@ -37,11 +38,26 @@ class Predict(Module):
     def __init__(self, signature: str | type[Signature], **config: Any) -> None:
         settings.check(config, "Predict(...)")
         self.signature: type[Signature] = signature_of(signature)
-        self.demos: list[Example | Mapping[str, Any]] = []
+        self._demos: Any = []  # a list, or Held while nobody has looked at it
         self.config: dict[str, Any] = config
         self.lm: LanguageModel | None = None
         self.layout: str | None = None
         self._plans = Plans()
+
+    @property
+    def demos(self) -> list[Example | Mapping[str, Any]]:
+        """The examples that are shown to the model; change the list, an example in it, or set another."""
+        demos: list[Example | Mapping[str, Any]] | Held = self._demos
+        if not isinstance(demos, Held):
+            return demos
+        examples = demos.examples()
+        if self._demos is demos:  # or else somebody has just set others
+            self._demos = examples
+        return examples
+
+    @demos.setter
+    def demos(self, demos: list[Example | Mapping[str, Any]]) -> None:
+        self._demos = demos
 
     if TYPE_CHECKING:
         # A module's own calls, which answer with a prediction here.
@@ -90,13 +106,15 @@ class Predict(Module):
         return call.Ask(self, kwargs, **own)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.signature.signature!r}, {len(self.demos)} demos)"
+        return f"{type(self).__name__}({self.signature.signature!r}, {len(self._demos)} demos)"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_plans"}
+        own = {**vars(self), "_demos": self.demos}
+        return {"demos" if name == "_demos" else name: value for name, value in own.items() if name != "_plans"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        vars(self).update(state, _plans=Plans())
+        own = {"_demos" if name == "demos" else name: value for name, value in state.items()}
+        vars(self).update({"_demos": []} if "_demos" not in own else {}, **own, _plans=Plans())
 
 
 _CALL_NAMES = ("config", "lm", "demos", "signature")

@@ -74,7 +74,7 @@ def capture(program: "Module", *, for_dspy: bool = False, without: Collection[in
     predictors = {}
     live = program.named_predictors()
     if without:
-        live = [(path, part) for path, part in tree.walk(program, without=without) if hasattr(part, "demos")]
+        live = [(path, part) for path, part in tree.walk(program, without=without) if tree.is_predictor(part)]
     for path, predictor in live:
         predictors[path] = learned.of(predictor, path, dropped, for_dspy=for_dspy)
     document = as_document({"predictors": predictors}, _class_path(tree.inmost(program)))
@@ -147,7 +147,7 @@ def load(
     lm: Choice = None,
 ) -> LoadReport:
     """Apply the file at *path*; see ``Module.load``."""
-    received = artifact.receive(path, lean=True)
+    received = artifact.receive(path, lean=lambda: learned.columns(program.named_predictors()))
     report = put(program, received, source=os.fspath(path), strict=strict, allow_hosts=allow_hosts, lm=lm)
     state_loaded(path, type(program))
     return report
@@ -241,9 +241,9 @@ def _attributes(new: learned.Learned) -> dict[str, Any]:
     }
 
 
-def _put(changes: "Sequence[tuple[Module, Mapping[str, Any]]]") -> None:
-    """Set attributes of parts: all of them, or none if anything gets in the way."""
-    before = [(part, {name: getattr(part, name) for name in new}) for part, new in changes]
+def _put(changes: "Sequence[tuple[Predict, Mapping[str, Any]]]") -> None:
+    """Set attributes of predictors: all of them, or none if anything gets in the way."""
+    before = [(part, {name: _kept_as(part, name) for name in new}) for part, new in changes]
     try:
         for part, new in changes:
             for name, value in new.items():
@@ -251,9 +251,14 @@ def _put(changes: "Sequence[tuple[Module, Mapping[str, Any]]]") -> None:
     except BaseException:  # also an interrupt, or a part that refuses: the program stays what it was
         for part, old in before:
             for name, value in old.items():
-                if getattr(part, name) is not value:
+                if _kept_as(part, name) is not value:
                     setattr(part, name, value)
         raise
+
+
+def _kept_as(part: "Predict", name: str) -> Any:
+    """The attribute *name* of *part*; demos that nobody has looked at stay so."""
+    return part._demos if name == "demos" else getattr(part, name)
 
 
 def _class_path(program: Any) -> str:

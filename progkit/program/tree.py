@@ -20,6 +20,11 @@ def is_part(value: Any) -> bool:
     return hasattr(type(value), "own_state")
 
 
+def is_predictor(part: Any) -> bool:
+    """Whether a *part* is one with state: its class has ``demos``, which are not looked at."""
+    return hasattr(type(part), "demos")
+
+
 def inmost(part: Any) -> Any:
     """The part that *part* stands for: itself, unless its class is seen through."""
     clear = getattr(type(part), "seen_through", None)

@@ -7,22 +7,34 @@ released is never edited: a test holds its hash. DSPy's files are another kind: 
 """
 
 from progkit.schema.head import CURRENT, FEATURES, STATE, VERSIONS, Version, detect, header, saved_with, urn
-from progkit.schema.lean import LeanDemo, are_lean, named_inputs
+from progkit.schema.lean import Columns, LeanDemo, are_lean, as_dicts, marks, named_inputs
 from progkit.schema.live import Restore
 from progkit.schema.nodes import decode_demos, decode_value, decode_values
 from progkit.schema.paths import Path, show
-from progkit.schema.steps import check, graft, json_schema, migrate, read_lean, read_shaped, split_unknown, validate
+from progkit.schema.steps import (
+    check,
+    graft,
+    json_schema,
+    migrate,
+    read_lean,
+    read_shaped,
+    read_typed,
+    split_unknown,
+    validate,
+)
 
 __all__ = [
     "CURRENT",
     "FEATURES",
     "STATE",
     "VERSIONS",
+    "Columns",
     "LeanDemo",
     "Path",
     "Restore",
     "Version",
     "are_lean",
+    "as_dicts",
     "check",
     "decode_demos",
     "decode_value",
@@ -31,10 +43,12 @@ __all__ = [
     "graft",
     "header",
     "json_schema",
+    "marks",
     "migrate",
     "named_inputs",
     "read_lean",
     "read_shaped",
+    "read_typed",
     "saved_with",
     "show",
     "split_unknown",

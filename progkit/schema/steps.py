@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from copy import deepcopy
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Protocol, TypeAlias
 
 from msgspec.json import Decoder
@@ -10,7 +10,7 @@ from msgspec.json import Decoder
 from progkit.errors import DocumentError
 from progkit.schema import dspy, v1_0
 from progkit.schema.head import CURRENT, Version, detect, header
-from progkit.schema.lean import lean
+from progkit.schema.lean import Columns, lean, typed
 from progkit.schema.paths import Path
 from progkit.schema.shape import require, strip_unknown
 
@@ -78,6 +78,23 @@ def read_lean(data: bytes) -> dict[str, Any]:
     """
     document: dict[str, Any] = _decoder(is_lean=True).decode(data)
     return document
+
+
+def read_typed(data: bytes, columns: tuple[tuple[str, Columns], ...]) -> dict[str, Any]:
+    """As ``read_lean``, faster for many demos, if all of them hold just the *columns* of their predictor, by its path.
+
+    Raises:
+        msgspec.MsgspecError: for any other text.
+        TypeError, ValueError: for names that cannot be read so.
+    """
+    document: dict[str, Any] = _typed_decoder(columns).decode(data)
+    return document
+
+
+@lru_cache(maxsize=32)
+def _typed_decoder(columns: tuple[tuple[str, Columns], ...]) -> Decoder[Any]:
+    current: Any = _MODULES[CURRENT]
+    return Decoder(typed(current.Document, current.State, current.Predictor, dict(columns)))
 
 
 @cache

@@ -6,7 +6,6 @@ change of it is a new version.
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Annotated, Any, Literal, NotRequired, TypeAlias, TypedDict
 
 from msgspec import Meta
@@ -23,8 +22,8 @@ URN = "urn:progkit:schema:state:1.0"
 Node: TypeAlias = Annotated[Any, Meta(extra_json_schema={"$ref": "#/$defs/Node"})]
 _ID = "d-[0-9a-f]{12}(?:-(?:[2-9]|[1-9][0-9]+))?"
 _IDS = re.compile(rf"{_ID}(?:\n{_ID})*")
-_BARE = len("\nd-") + 12
-"""The length of a line with an id that has no number, as that of a second equal demo has."""
+_LINE = len("d-") + 12 + len("\n")
+"""The length of a line with an id that has no number."""
 _Pair: TypeAlias = Annotated[list[int], Meta(min_length=2, max_length=2)]
 
 
@@ -157,13 +156,12 @@ def _faults(predictor: dict[str, Any]) -> Iterator[tuple[Path, str]]:
 
 def _are_ids(texts: list[str]) -> bool:
     """Whether each of *texts* is an id; all at once, as a match for each costs as much as reading the file."""
-    lines = "\n".join(["", *texts])
-    if len(lines) == _BARE * len(texts):  # none has a number: what the digits mean tells it faster
-        digits = lines.replace("\nd-", "\n")
-        with suppress(ValueError):
-            if bytes.fromhex(digits).hex("\n", 6) == digits[1:]:
-                return len(digits) == len(lines) - 2 * len(texts)
-    return _IDS.fullmatch(lines, 1) is not None and lines.count("\n") == len(texts)
+    lines, count = "\n".join([*texts, ""]), len(texts)
+    if len(lines) == _LINE * count and lines.isascii():
+        places = (lines[::_LINE], "d"), (lines[1::_LINE], "-"), (lines[_LINE - 1 :: _LINE], "\n")
+        if all(found == each * count for found, each in places):  # as a rule: no second equal demo, with its number
+            return len(lines.encode().translate(None, b"0123456789abcdef")) == 2 * count
+    return _IDS.fullmatch(lines, 0, len(lines) - 1) is not None and lines.count("\n") == count
 
 
 def _wrong_id(ids: list[str]) -> tuple[Path, str]:

@@ -28,7 +28,7 @@ class LeftOut(Module):
         raise LeftOutError(self.left_out_path, self.left_out_kind)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or name in type(self).own_state or name == "demos":
+        if name.startswith("__") or name in type(self).own_state:
             raise AttributeError(name)
         raise LeftOutError(self.left_out_path, self.left_out_kind)
 

@@ -65,7 +65,7 @@ class Reducing:
         own, slots = state if isinstance(state, tuple) and len(state) == 2 else (state, None)
         if isinstance(own, dict):
             own = {name: value for name, value in own.items() if name not in _FRESH}
-            own = self._bared(own) if path is not None else self._kept(own, where, hasattr(part, "demos"))
+            own = self._bared(own) if path is not None else self._kept(own, where, tree.is_predictor(part))
         return make, args, own if slots is None else (own, slots), *rest
 
     def _bared(self, own: dict[str, Any]) -> dict[str, Any]:

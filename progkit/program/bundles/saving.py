@@ -71,7 +71,7 @@ class _Making:
         self.script: Script | None = script_of(self.finder) if self.chosen.modules is None else None
         parts = list(tree.walk(program, without=self.chosen.left_out))
         self.reducing = Reducing(
-            {id(part): path for path, part in parts if hasattr(part, "demos")}, self.chosen.left_out
+            {id(part): path for path, part in parts if tree.is_predictor(part)}, self.chosen.left_out
         )
         self.pickled: Pickled = pickled(program, self._rules())
         self.captured: Captured = self._captured()
