@@ -73,6 +73,9 @@ def files(options: argparse.Namespace) -> Figures:
     if [dict(each) for each in fresh[-1].demos] != [dict(each) for each in program.demos]:
         raise AssertionError("what was loaded is not what was saved")
     found["bytes"] = paths[0].stat().st_size
+    # progkit makes its Examples only now; DSPy keeps dicts.
+    fresh = [work.predictor(peer, 0) for _ in paths]
+    found["look"] = timed(lambda other: (other.load(str(paths[0])), [each["reply"] for each in other.demos]), fresh)
     # Texts with a colon in them are read with more care: see progkit's artifact/counting.py.
     for demo in program.demos:
         demo["reply"] = f"Re: {demo['reply']}"

@@ -129,6 +129,7 @@ def tables(found: Figures) -> Iterator[str]:
             ("save", "save a state file"),
             ("write", "the same state with json.dumps, no fsync"),
             ("load", "load a state file"),
+            ("look", "load it, and look at every demo"),
             ("load_colons", "load one whose texts hold colons"),
             ("read", "json.loads of that state, nothing checked"),
             ("bytes", "size of the file"),

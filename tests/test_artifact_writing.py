@@ -175,9 +175,9 @@ def test_what_cannot_be_a_file_is_the_systems_error(document: dict[str, Any], tm
 
 
 def test_what_killed_savers_left_is_swept(document: dict[str, Any], path: Path) -> None:
-    """Old temporaries of this file go; fresh ones, those of other files and other files stay."""
-    ours = [".program.json.1a.progkit-tmp", ".program.json.2b.progkit-tmp"]
-    names = [*ours, ".other.json.3c.progkit-tmp", ".program.json.bak"]
+    """Old temporaries go; fresh ones and what is no temporary of ours stay."""
+    names = [".program.json.1a.progkit-tmp", ".program.json.2b.progkit-tmp", ".other.json.3c.progkit-tmp"]
+    names += [".program.json.bak", "my.progkit-tmp"]
     for name in names:
         (path.parent / name).touch()
         if name != names[1]:
@@ -185,7 +185,35 @@ def test_what_killed_savers_left_is_swept(document: dict[str, Any], path: Path) 
 
     artifact.write(path, document)
 
-    assert sorted(each.name for each in path.parent.iterdir()) == sorted([*names[1:], path.name])
+    assert sorted(each.name for each in path.parent.iterdir()) == sorted([names[1], *names[3:], path.name])
+
+
+def test_nobody_sweeps_at_every_save(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory is looked through when it is first saved to, and when there may be something new to find."""
+    swept: list[str] = []
+    monkeypatch.setattr(writing, "sweep", swept.append)
+    monkeypatch.setattr(writing, "_REMEMBERED", 2)
+    now = time.monotonic()
+    monkeypatch.setattr(writing.time, "monotonic", lambda: now)
+    places = [str(tmp_path / name) for name in "abc"]
+    for place in places:
+        os.mkdir(place)
+
+    def save(place: str) -> None:
+        document["program"] = f"other:{len(list(Path(place).iterdir()))}"
+        artifact.write(os.path.join(place, f"{len(list(Path(place).iterdir()))}.json"), document)
+
+    for place in [places[0], places[0], places[1]]:
+        save(place)
+    now += writing.STALE
+    save(places[0])
+    now -= 1.0
+    for place in [places[0], places[1], places[2], places[0]]:
+        save(place)
+
+    assert swept == [places[0], places[1], places[0], places[1], places[2], places[0]]
 
 
 # --- failures -----------------------------------------------------------------------------------

@@ -26,6 +26,9 @@ _SAVED_WITH = re.compile(rb'\n "saved_with": \{\n  "progkit": "[^"\\\n]*",\n  "p
 """Who saved a canonical document: a line that begins with one space is of its head, as no text holds a line break."""
 STALE = 600.0
 """Seconds after which a temporary has no writer any more: a save takes far less."""
+_REMEMBERED = 1000
+_next_sweep: dict[str, float] = {}
+"""When to look for leavings again, by directory (``time.monotonic``); of at most _REMEMBERED."""
 
 
 def write(path: str | os.PathLike[str], document: dict[str, Any]) -> bool:
@@ -74,7 +77,7 @@ def write_export(path: str | os.PathLike[str], raw: dict[str, Any]) -> bool:
 def replace(target: str, data: bytes, mode: int = 0o666) -> None:
     """Make *data* the content of the file *target*, which is no link; *mode*, less the umask, is a new file's."""
     directory, name = os.path.split(target)
-    sweep(directory, name)
+    _sweep_now_and_then(directory)
     temporary = os.path.join(directory, f".{name}.{secrets.token_hex(8)}{TEMPORARY}")
     try:
         # O_EXCL: no other saver has this name.
@@ -94,16 +97,27 @@ def replace(target: str, data: bytes, mode: int = 0o666) -> None:
     _sync_directory(directory)
 
 
-def sweep(directory: str, name: str) -> None:
-    """Remove what savers of *name* that were killed left in *directory*; what cannot be removed stays.
+def sweep(directory: str, name: str = "") -> None:
+    """Remove what savers of *name*, or of anything, that were killed left in *directory*; what cannot be removed stays.
 
     A saver holds its temporary locked, so that one that was only stopped for a long time keeps it.
     """
-    with suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.name.startswith(f".{name}.") and entry.name.endswith(TEMPORARY):
+    start = f".{name}." if name else "."
+    with suppress(OSError):
+        for entry in os.listdir(directory):
+            if entry.endswith(TEMPORARY) and entry.startswith(start):
                 with suppress(OSError):  # another saver may sweep, too
-                    _remove_if_stale(entry)
+                    _remove_if_stale(os.path.join(directory, entry))
+
+
+def _sweep_now_and_then(directory: str) -> None:
+    """``sweep`` *directory*, but not at every save: before STALE seconds are over, hardly anything new can be found."""
+    now = time.monotonic()
+    if now >= _next_sweep.get(directory, now):
+        if len(_next_sweep) >= _REMEMBERED:
+            _next_sweep.clear()
+        _next_sweep[directory] = now + STALE
+        sweep(directory)
 
 
 def _fill(descriptor: int, target: str, data: bytes) -> None:
@@ -118,35 +132,39 @@ def _fill(descriptor: int, target: str, data: bytes) -> None:
     os.fsync(descriptor)
 
 
-def _remove_if_stale(entry: "os.DirEntry[str]") -> None:
+def _remove_if_stale(path: str) -> None:
     """Remove a temporary that is old and that no saver holds."""
-    if time.time() - entry.stat(follow_symlinks=False).st_mtime <= STALE:
+    if time.time() - os.lstat(path).st_mtime <= STALE:
         return
-    descriptor = os.open(entry.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.unlink(entry.path)
+        os.unlink(path)
     finally:
         os.close(descriptor)
 
 
 def _target(path: str | os.PathLike[str]) -> str:
     """The file to replace at *path*, a link followed."""
-    target = os.path.realpath(path)
-    if os.path.islink(target):
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), os.fspath(path))
+    given = os.fspath(path)
+    target = os.path.join(os.getcwd(), given)  # wherever somebody goes meanwhile
     try:
-        mode = os.stat(target).st_mode
+        mode = os.lstat(target).st_mode
+        if stat.S_ISLNK(mode):
+            target = os.path.realpath(target)
+            mode = os.lstat(target).st_mode
     except FileNotFoundError:
         above = os.path.dirname(target)
         if not os.path.isdir(above):
-            raise FileNotFoundError(errno.ENOENT, f"there is no such directory, {above}", os.fspath(path)) from None
+            raise FileNotFoundError(errno.ENOENT, f"there is no such directory, {above}", given) from None
         return target
+    if stat.S_ISLNK(mode):  # a link in a circle leads to itself
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), given)
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), given)
     if not stat.S_ISREG(mode):
         # A device or a pipe would be replaced by a file.
-        raise OSError(errno.EINVAL, "is no regular file", os.fspath(path))
+        raise OSError(errno.EINVAL, "is no regular file", given)
     return target
 
 
