@@ -76,12 +76,13 @@ def files(options: argparse.Namespace) -> Figures:
     # progkit makes its Examples only now; DSPy keeps dicts.
     fresh = [work.predictor(peer, 0) for _ in paths]
     found["look"] = timed(lambda other: (other.load(str(paths[0])), [each["reply"] for each in other.demos]), fresh)
-    # Texts with a colon in them are read with more care: see progkit's artifact/counting.py.
-    for demo in program.demos:
-        demo["reply"] = f"Re: {demo['reply']}"
-    program.save(str(paths[1]))
-    fresh = [work.predictor(peer, 0) for _ in paths]
-    found["load_colons"] = timed(lambda other: other.load(str(paths[1])), fresh)
+    # Texts with colons, or with quotes as well, are read with more care: see progkit's artifact/proving.py.
+    for name, reply in (("load_colons", "Re: {}"), ("load_quotes", 'Re: "{}"')):
+        for number, demo in enumerate(program.demos):
+            demo["reply"] = reply.format(work.demo_values(number)["reply"])
+        program.save(str(paths[1]))
+        fresh = [work.predictor(peer, 0) for _ in paths]
+        found[name] = timed(lambda other: other.load(str(paths[1])), fresh)
     # The same state as plain JSON, written and read by hand: no fsync, no rename, nothing looked at.
     plain = [home / f"plain-{at}.json" for at in range(times)]
     found["write"] = timed(lambda path: path.write_text(json.dumps(program.dump_state(), indent=1), "utf-8"), plain)

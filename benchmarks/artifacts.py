@@ -131,6 +131,7 @@ def tables(found: Figures) -> Iterator[str]:
             ("load", "load a state file"),
             ("look", "load it, and look at every demo"),
             ("load_colons", "load one whose texts hold colons"),
+            ("load_quotes", "load one whose texts hold colons and quotes"),
             ("read", "json.loads of that state, nothing checked"),
             ("bytes", "size of the file"),
         )

@@ -12,7 +12,7 @@ def bench(tmp_path):
 
 
 def figures():
-    names = ("save", "load", "look", "load_colons", "write", "read", "bytes")
+    names = ("save", "load", "look", "load_colons", "load_quotes", "write", "read", "bytes")
     files = {
         f"{peer}.{name}.{demos}": 0.5 for peer in ("progkit", "dspy") for name in names for demos in artifacts.DEMOS
     }
@@ -23,7 +23,7 @@ def test_state_files(tmp_path):
     """Saved, loaded, and compared with what was saved."""
     found = bench(tmp_path).do("files", "progkit", "--demos=20")
 
-    assert set(found) == {"save", "load", "look", "load_colons", "write", "read", "bytes"}
+    assert set(found) == {"save", "load", "look", "load_colons", "load_quotes", "write", "read", "bytes"}
     assert found["bytes"] > 20 * 100
 
 

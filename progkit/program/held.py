@@ -35,7 +35,7 @@ class Held:
     def examples(self) -> list[Any]:
         """An example of each: the same list for whoever asks."""
         if not self._made:
-            values = list(map(dict, self))  # their own: the rows may be those of a copy, too
+            values = list(self)
             made = Example.many(values, self._inputs)
             for index, names in self._named.items():
                 made[index] = Example.of(values[index], frozenset(names))

@@ -43,8 +43,8 @@ def named_inputs(demos: Sequence[Any]) -> dict[int, list[str]]:
 
 
 def as_dicts(values: Sequence[Any]) -> Iterator[dict[str, Any]]:
-    """The *values* of lean demos, all of one kind, each as a dict."""
-    return iter(values) if isinstance(values[0], dict) else map(asdict, values)
+    """The *values* of lean demos, all of one kind, each as a new dict."""
+    return map(dict if isinstance(values[0], dict) else asdict, values)
 
 
 def marks(demos: Sequence[Any]) -> Iterator[tuple[bytes, int]]:
