@@ -42,9 +42,9 @@ def write(path: str | os.PathLike[str], document: dict[str, Any]) -> bool:
         OSError: from the system; the old file is still there, or the new one is.
     """
     data = encode(document)
-    target = _target(path)
-    with suppress(DocumentError):  # no file yet, or none that can be read
-        if _says_the_same(read_bytes(target), data):
+    target, is_there = _target(path)
+    with suppress(DocumentError):  # one that cannot be read
+        if is_there and _says_the_same(read_bytes(target), data):
             return False
     replace(target, data)
     return True
@@ -66,9 +66,9 @@ def write_export(path: str | os.PathLike[str], raw: dict[str, Any]) -> bool:
         OSError: from the system; the old file is still there, or the new one is.
     """
     data = exporting.encode(raw)
-    target = _target(path)
+    target, is_there = _target(path)
     with suppress(DocumentError):
-        if read_bytes(target) == data:
+        if is_there and read_bytes(target) == data:
             return False
     replace(target, data)
     return True
@@ -144,10 +144,11 @@ def _remove_if_stale(path: str) -> None:
         os.close(descriptor)
 
 
-def _target(path: str | os.PathLike[str]) -> str:
-    """The file to replace at *path*, a link followed."""
-    given = os.fspath(path)
-    target = os.path.join(os.getcwd(), given)  # wherever somebody goes meanwhile
+def _target(path: str | os.PathLike[str]) -> tuple[str, bool]:
+    """The file to replace at *path*, a link followed; and whether it is there."""
+    target = given = os.fspath(path)
+    if not os.path.isabs(given):
+        target = os.path.join(os.getcwd(), given)  # wherever somebody goes meanwhile
     try:
         mode = os.lstat(target).st_mode
         if stat.S_ISLNK(mode):
@@ -157,7 +158,7 @@ def _target(path: str | os.PathLike[str]) -> str:
         above = os.path.dirname(target)
         if not os.path.isdir(above):
             raise FileNotFoundError(errno.ENOENT, f"there is no such directory, {above}", given) from None
-        return target
+        return target, False
     if stat.S_ISLNK(mode):  # a link in a circle leads to itself
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), given)
     if stat.S_ISDIR(mode):
@@ -165,7 +166,7 @@ def _target(path: str | os.PathLike[str]) -> str:
     if not stat.S_ISREG(mode):
         # A device or a pipe would be replaced by a file.
         raise OSError(errno.EINVAL, "is no regular file", given)
-    return target
+    return target, True
 
 
 def _says_the_same(there: bytes, data: bytes) -> bool:
