@@ -13,6 +13,7 @@ from progkit.artifact.counting import BLOCK, counts
 from progkit.artifact.decoding import decode
 from progkit.artifact.proving import is_whole
 from progkit.errors import DocumentError
+from progkit.program.held import Held
 from progkit.schema.lean import Words
 
 
@@ -313,6 +314,7 @@ def test_a_program_that_lacks_a_predictor_of_the_file(tmp_path):
     received = artifact.receive(tmp_path / "x.json", lean=lambda: (("one", COLUMNS),))
 
     assert list(received.document["state"]["predictors"]) == ["one", "two"]
+    assert schema.are_lean(received.document["state"]["predictors"]["one"]["demos"])
 
 
 def test_records_are_of_a_file_with_many_demos_alone(tmp_path):
@@ -323,3 +325,103 @@ def test_records_are_of_a_file_with_many_demos_alone(tmp_path):
 
     assert issubclass(kinds[1], Words)
     assert kinds[0] is dict or reading._MANY == 0
+
+
+class Judges(Module):
+    """Two predictors, whose demos have unlike numbers of colons and quotes."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = Predict("x: bool, y: bool -> z: bool")
+        self.b = Predict("p -> q")
+
+
+def swapped(text, names, strings):
+    """*text* of a and b, with what it says of each where the other stands, and that in objects which nobody reads.
+
+    Words are stretched with colons and quotes until the demos of a seem to have *names* keys, those of b *strings*.
+    """
+    start, lists = '"demos": [', "\n    ],"
+    one = text.index(start) + len(start) - 1
+    one_ends = text.index(lists, one)
+    two = text.index(start, one_ends) + len(start) - 1
+    two_ends = text.index(lists, two)
+    between, after = text[one_ends:two], text[two_ends:]
+    head, demos = text[:one], (text[one:one_ends], text[two:two_ends])
+    tails = between[: between.index('"b": {')], after[: after.index("\n  }\n }")]
+    heads = head[head.index('"a": {') :], between[between.index('"b": {') :]
+    flat = [" ".join(each.split()) for each in (*tails, *heads)]
+
+    def regions(colons, quotes):
+        first = f'[{flat[0]}{flat[3]}{demos[1]}{flat[1]}, "junk": {{"k": "{":" * colons}", "y": {{"x": ['
+        last = f'[{flat[1]}}}, {flat[2]}{demos[0]}{flat[0].rstrip(",")}, "more": {{"n": "{quotes}", "x": ['
+        return first, last
+
+    first, last = regions(0, "")
+    first, last = regions(names - first.count(":"), r"\"" * (strings - last.count('"')))
+    return (head + first + between + last + after).encode()
+
+
+def test_what_hides_in_one_predictor_is_not_made_up_for_in_another(tmp_path):
+    """Colons counted in the demos of one, quotes in those of the other: both come out right, and the text is wrong."""
+    program = Judges()
+    count = 200
+    program.a.demos = [Example(x=bool(each % 2), y=True, z=True) for each in range(count)]
+    program.b.demos = [Example(p=f"p{each}", q=f"q{each}") for each in range(count)]
+    program.save(tmp_path / "x.json")
+    text = (tmp_path / "x.json").read_text("utf-8")
+    data = swapped(text, 5 * count, 2 * 7 * count)
+    json.loads(data)
+
+    with pytest.raises(DocumentError, match="there twice"):
+        decode(data, "x")
+    (tmp_path / "x.json").write_bytes(data)
+    with pytest.raises(DocumentError, match="there twice"):
+        Judges().load(tmp_path / "x.json")
+
+
+@pytest.mark.parametrize("word", ["a", "a:", '"', 'a: "'])
+@pytest.mark.parametrize("other", ["b", "b:", '"', 'b: "'])
+def test_words_of_one_kind_here_and_another_there(tmp_path, word, other):
+    """They are read fast, and whole."""
+    program, fresh = Pair(), Pair()
+    program.one.demos = [Example(question=f"q{each}", answer=word) for each in range(30)]
+    program.two.demos = [Example(question=f"q{each}", answer=other) for each in range(30)]
+    program.save(tmp_path / "x.json")
+    data = (tmp_path / "x.json").read_bytes()
+    columns = (("one", COLUMNS), ("two", COLUMNS))
+
+    fresh.load(tmp_path / "x.json")
+
+    assert is_whole(schema.read_lean(data), data)
+    assert is_whole(schema.read_typed(data, columns), data)
+    assert (fresh.one.demos, fresh.two.demos) == (program.one.demos, program.two.demos)
+
+
+@pytest.mark.parametrize("name", ["__x", "__getattribute__", "__del__", "__slots__", "_x", "id", "values", "é", "self"])
+def test_names_that_python_has_a_use_for(tmp_path, name):
+    """Are names of values like any other."""
+    predict, fresh = Predict(f"{name} -> answer"), Predict(f"{name} -> answer")
+    predict.demos = [Example({name: f"q{each}", "answer": "a"}) for each in range(3)]
+    predict.save(tmp_path / "x.json")
+
+    fresh.load(tmp_path / "x.json")
+
+    assert [dict(each) for each in fresh.demos] == [dict(each) for each in predict.demos]
+    assert schema.are_lean(lean(tmp_path / "x.json"))
+
+
+@pytest.mark.parametrize("path", ["é", "", 'a"b', "a:b", "\0demos", "日本語"])
+def test_paths_of_any_kind(tmp_path, path):
+    """The demos are read fast, and where they belong."""
+    program, fresh = Pair(), Pair()
+    for each in (program, fresh):
+        each.more = {path: Predict("question -> answer"), "other": Predict("question -> answer")}
+    program.more[path].demos = [Example(question="a", answer="b")]
+    program.save(tmp_path / "x.json")
+
+    fresh.load(tmp_path / "x.json")
+
+    assert isinstance(fresh.more[path].shown, Held)
+    assert fresh.more[path].demos == program.more[path].demos
+    assert fresh.more["other"].demos == []

@@ -188,9 +188,7 @@ def test_what_killed_savers_left_is_swept(document: dict[str, Any], path: Path) 
     assert sorted(each.name for each in path.parent.iterdir()) == sorted([names[1], *names[3:], path.name])
 
 
-def test_nobody_sweeps_at_every_save(
-    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nobody_sweeps_at_every_save(document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A directory is looked through when it is first saved to, and when there may be something new to find."""
     swept: list[str] = []
     monkeypatch.setattr(writing, "sweep", swept.append)
@@ -214,6 +212,28 @@ def test_nobody_sweeps_at_every_save(
         save(place)
 
     assert swept == [places[0], places[1], places[0], places[1], places[2], places[0]]
+
+
+def test_a_link_that_is_turned_meanwhile(
+    document: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is written where the directory was when the save began, and nothing else is left anywhere."""
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "now").symlink_to("one")
+    fill = writing._fill
+
+    def turned(*given: Any) -> None:
+        (tmp_path / "now").unlink()
+        (tmp_path / "now").symlink_to("two")
+        fill(*given)
+
+    monkeypatch.setattr(writing, "_fill", turned)
+
+    artifact.write(tmp_path / "now" / "x.json", document)
+
+    assert [each.name for each in (tmp_path / "one").iterdir()] == ["x.json"]
+    assert list((tmp_path / "two").iterdir()) == []
 
 
 # --- failures -----------------------------------------------------------------------------------

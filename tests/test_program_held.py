@@ -13,6 +13,7 @@ import progkit
 from progkit import Example, Module, Predict, StateMismatchError
 from progkit.artifact import reading
 from progkit.program.held import Held
+from progkit.program.plan import Plans
 from tests.scripted import ScriptedLM
 
 REPLY = "[[ ## answer ## ]]\nyes\n\n[[ ## completed ## ]]"
@@ -42,7 +43,7 @@ def loaded(path: Path) -> Predict:
     """A predictor fresh from the file."""
     predict = Predict("question -> answer")
     predict.load(path)
-    assert isinstance(predict._demos, Held)
+    assert isinstance(predict.shown, Held)
     return predict
 
 
@@ -57,11 +58,11 @@ def sent(predict: Predict) -> list[dict[str, Any]]:
 def test_a_call_looks_at_none(loaded: Predict, path: Path) -> None:
     """Its messages are those of examples."""
     same = learned()
-    same.demos = same.demos[: len(loaded._demos)]
+    same.demos = same.demos[: len(loaded.shown)]
 
     assert sent(loaded) == sent(same)
     assert sent(loaded) == sent(same)  # from what was prepared
-    assert isinstance(loaded._demos, Held)
+    assert isinstance(loaded.shown, Held)
     assert repr(loaded) == repr(same)
 
 
@@ -91,7 +92,7 @@ def test_who_looks_at_once_finds_the_same(loaded: Predict) -> None:
         demos.append(Example(question=str(number), answer="late"))
         return demos
 
-    count, held = len(loaded._demos), loaded._demos
+    count, held = len(loaded.shown), loaded.shown
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(look, range(8)))
 
@@ -137,7 +138,7 @@ def test_a_copy_of_a_program_has_not_looked(path: Path) -> None:
     program.one.load(path)
     other = program.deepcopy()
 
-    assert isinstance(other.one._demos, Held)
+    assert isinstance(other.one.shown, Held)
     assert other.one.demos == program.one.demos
     assert other.one.demos[0] is not program.one.demos[0]
     assert program.reset_copy().one.demos == []
@@ -151,23 +152,23 @@ def test_pickled_they_are_examples(loaded: Predict) -> None:
     bare.__setstate__({name: value for name, value in loaded.__getstate__().items() if name != "demos"})
 
     assert again.demos == loaded.demos
-    assert type(again._demos) is list
+    assert type(again.shown) is list
     assert list(again.__getstate__()) == list(loaded.__getstate__()) == [*order, "_unknown"]
     assert bare.demos == []
 
 
 def test_a_second_load_looks_at_neither(loaded: Predict, path: Path, tmp_path: Path) -> None:
     """And one that fails leaves what was there as it was."""
-    first = loaded._demos
+    first = loaded.shown
     loaded.load(path)
-    second = loaded._demos
+    second = loaded.shown
     Predict("text -> summary").save(tmp_path / "other.json")
     with pytest.raises(StateMismatchError):
         loaded.load(tmp_path / "other.json")
 
     assert isinstance(second, Held)
     assert first is not second
-    assert loaded._demos is second
+    assert loaded.shown is second
 
 
 def test_saved_again_the_file_is_as_it_was(loaded: Predict, path: Path) -> None:
@@ -176,3 +177,84 @@ def test_saved_again_the_file_is_as_it_was(loaded: Predict, path: Path) -> None:
 
     assert not loaded.save(path).changed
     assert path.read_bytes() == before
+
+
+# --- what somebody else has made of it ------------------------------------------------------------
+
+
+class Last(progkit.ChatAdapter):
+    """An adapter that shows the last two demos, and asks each what it is."""
+
+    def prefix(self, signature: Any, demos: Any) -> list[dict[str, Any]]:
+        assert isinstance(demos, list)
+        assert [each.question for each in demos] == [each.inputs().get("question", each.question) for each in demos]
+        return super().prefix(signature, demos[-2:])
+
+
+def test_an_adapter_of_ones_own_is_given_examples(loaded: Predict) -> None:
+    """In a list, as ever."""
+    with progkit.context(adapter=Last()):
+        before = sent(loaded)
+    assert isinstance(loaded.shown, Held)
+    assert len(loaded.demos) > 2
+    with progkit.context(adapter=Last()):
+        assert sent(loaded) == before
+    assert len(before) == 1 + 2 * 2 + 1
+
+
+class Constant(Predict):
+    """Demos by the class."""
+
+    demos = []  # type: ignore[assignment]
+
+
+class Logged(Predict):
+    """Demos that are its own affair."""
+
+    @property
+    def demos(self) -> Any:
+        return self.own
+
+    @demos.setter
+    def demos(self, demos: Any) -> None:
+        self.own = list(demos)
+
+
+class Plain(Predict):
+    """A pickle of what it has, without what cannot be pickled."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("client", "_plans")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, client=None, _plans=Plans())
+
+
+@pytest.mark.parametrize("kind", [Constant, Logged, Plain])
+def test_a_class_of_ones_own(kind: Any, path: Path) -> None:
+    """Its demos are sent, copied and pickled, whether they were set or loaded."""
+    given, loaded = kind("question -> answer"), kind("question -> answer")
+    given.demos = [Example(question="set", answer="here")]
+    loaded.load(path)
+
+    assert len(sent(given)) == 4
+    for each in (given, loaded):
+        before = sent(each)
+        copies = [copy.deepcopy(each), copy.copy(each), each.deepcopy(), pickle.loads(pickle.dumps(each))]
+        assert [sent(other) for other in copies] == [before] * 4
+        assert [other.dump_state() for other in copies] == [each.dump_state()] * 4
+        assert repr(each) == f"{kind.__name__}('question -> answer', {len(each.demos)} demos)"
+    again = kind("question -> answer")
+    again.load_state(loaded.dump_state())
+    assert sent(again) == sent(loaded)
+
+
+def test_demos_of_a_module_are_no_demos() -> None:
+    """What a module calls so is its own affair, too."""
+
+    class Shop(Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.demos = [Predict("question -> answer")]
+
+    assert [path for path, _ in Shop().named_predictors()] == ["demos[0]"]

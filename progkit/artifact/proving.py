@@ -3,7 +3,7 @@
 msgspec keeps the last of duplicate keys, and leaves out keys that a shape does not name. What was read is written
 again, and must come out the same: either would show. Demos with no colon, or no quote, in their words are not even
 written: in JSON there is one colon behind each key and a quote at both ends of each string, so a text that has no more
-of them than what was read needs holds nothing else.
+of them than all that was read needs holds nothing else.
 """
 
 from collections.abc import Sequence
@@ -39,25 +39,39 @@ def is_whole(document: dict[str, Any], text: bytes) -> bool:
     if len(others) != len(demos) or is_too_deep(frame) or not text.startswith(first):
         return False
     position = len(first)
-    for each, other in zip(demos, others, strict=True):
+    kind, likely = _kind(demos)
+    for each, other, is_likely in zip(demos, others, likely, strict=True):
         after = b"\n    ]" + other
-        position = _end(each, text, position, after)
+        position = _end(each, text, position, after, kind if is_likely else None)
         if not text.startswith(after, position):
             return False
         position += len(after)
     return position == len(text)
 
 
-def _end(demos: Sequence[Any], text: bytes, position: int, after: bytes) -> int:
+def _kind(demos: Sequence[Sequence[Any]]) -> tuple[int, list[bool]]:
+    """Which of their ``marks`` to count, and for which of the *demos* of predictors that is likely to do.
+
+    One kind for the whole document: with colons here and quotes there, what hides in the one text could stand for what
+    is missing in the other.
+    """
+    found: list[list[bool]] = []
+    for each in demos:
+        sample = each[:_SAMPLE]
+        words = msgspec.json.encode(sample)
+        found.append([words.count(mark) == least for mark, least in marks(sample)])
+    kinds = list(zip(*found, strict=True)) or [()]
+    kind = next((kind for kind, likely in enumerate(kinds) if all(likely)), 0)
+    return kind, list(kinds[kind])
+
+
+def _end(demos: Sequence[Any], text: bytes, position: int, after: bytes, kind: int | None) -> int:
     """Where the *demos* that begin at *position* end, and *after* should begin; the end of *text* if they differ."""
-    sample = demos[:_SAMPLE]
-    words = msgspec.json.encode(sample)
-    end = -1
-    for (mark, few), (_, least) in zip(marks(sample), marks(demos), strict=True):
-        if words.count(mark) == few:  # so it is likely to be with the others
-            end = end if end >= 0 else _expected_end(text, position, after)
-            if _has_no_more(text, mark, least, position, end):
-                return end
+    if kind is not None:
+        mark, least = list(marks(demos))[kind]
+        end = _expected_end(text, position, after)
+        if _has_no_more(text, mark, least, position, end):
+            return end
     return _written_end(demos, text, position)
 
 
@@ -69,8 +83,9 @@ def _expected_end(text: bytes, position: int, after: bytes) -> int:
 def _has_no_more(text: bytes, mark: bytes, least: int, start: int, end: int) -> bool:
     """Whether *text* from *start* to *end* has no more of *mark* than the demos that were read of it need: *least*.
 
-    So it holds no other key. What surrounds it was written, and its end is a line break, which stands in no string: so
-    nothing of it can pass for something of theirs, or theirs for something of it, however it is laid out.
+    What surrounds the demos was written, and each piece of it begins with a line break, which stands in no string: so
+    it has just the keys and strings that it seems to have. The whole text then has no more of them than were read, and
+    so no others, wherever those that were read come from.
     """
     for found in counts(text, (mark,), start, end):
         least -= found

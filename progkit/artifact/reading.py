@@ -135,14 +135,15 @@ def understand(data: bytes, source: str, *, lean: Lean | None = None) -> Receive
 
 def _lean(data: bytes, lean: Lean) -> dict[str, Any] | None:
     """*data* as a document with lean demos, if it is a canonical one that can have them."""
-    document: dict[str, Any] | None = None
+    ways: list[Callable[[bytes], dict[str, Any]]] = [schema.read_lean]
     if len(data) >= _MANY:
-        with suppress(MsgspecError, ValueError, TypeError, RecursionError):  # other demos than the program has now
-            document = schema.read_typed(data, lean())
-    with suppress(MsgspecError, ValueError, RecursionError):  # the slow way says where and why
-        document = document or schema.read_lean(data)
-        if is_whole(document, data):
-            return document
+        ways.insert(0, lambda data: schema.read_typed(data, lean()))
+    for read in ways:
+        # Other demos than the program has now, or nothing that can be read fast: the slow way says where and why.
+        with suppress(MsgspecError, ValueError, TypeError, RecursionError):
+            document = read(data)
+            if is_whole(document, data):
+                return document
     return None
 
 

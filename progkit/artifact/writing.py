@@ -146,9 +146,9 @@ def _remove_if_stale(path: str) -> None:
 
 def _target(path: str | os.PathLike[str]) -> tuple[str, bool]:
     """The file to replace at *path*, a link followed; and whether it is there."""
-    target = given = os.fspath(path)
-    if not os.path.isabs(given):
-        target = os.path.join(os.getcwd(), given)  # wherever somebody goes meanwhile
+    given = os.fspath(path)
+    # The directory as it is now, whatever turns a link to it, or goes elsewhere, meanwhile.
+    target = os.path.join(os.path.realpath(os.path.dirname(given)), os.path.basename(given))
     try:
         mode = os.lstat(target).st_mode
         if stat.S_ISLNK(mode):

@@ -26,7 +26,8 @@ NO_CONTROLS = Controls()
 class Ask:
     """A call of *predict* as it will be asked under the settings in force: bound, not yet sent."""
 
-    __slots__ = ("adapter", "cache", "controls", "demos", "inputs", "is_plain", "lm", "params", "predict") + (
+    __slots__ = ("adapter", "cache", "controls", "demos", "inputs", "is_plain", "is_usual", "lm", "params") + (
+        "predict",
         "program",
         "settings",
         "signature",
@@ -45,7 +46,8 @@ class Ask:
         self.predict = predict
         self.signature = predict.signature if signature is None else signature_of(signature)
         self.is_plain = is_plain(self.signature)
-        self.demos: Any = predict._demos if demos is None else demos
+        self.demos: Any = predict.shown if demos is None else demos
+        self.is_usual = demos is None and signature is None
         self.inputs = _bound(predict, self.signature, inputs)
         asked = lm or predict.lm or settings.lm
         if asked is None:
@@ -70,7 +72,7 @@ class Ask:
         predict = self.predict
         native = None if self.is_plain else native_of(adapter, self.signature, self.params)
         signature = self.signature if native is None else native.signature
-        if self.demos is predict._demos and self.signature is predict.signature:
+        if self.is_usual:
             plan = predict._plans.get(adapter, signature, self.demos)
         else:
             plan = Plan(adapter, signature, self.demos)

@@ -5,7 +5,6 @@ after each change; what can change below it (a list in a demo, a model) is remem
 children. A value that cannot be watched makes the demos never fresh: slow, and right.
 """
 
-from collections.abc import Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -24,11 +23,11 @@ class Watch:
 
     __slots__ = ("contents", "demos", "editions", "parts", "watchable")
 
-    def __init__(self, demos: Sequence[Any]) -> None:
+    def __init__(self, demos: Any) -> None:
         self.watchable = True
         self.parts: list[Any] = []
         self.contents: list[list[Any]] = []
-        self.demos: Sequence[Any] | None = None
+        self.demos: Any = None
         self.editions: list[object] = []
         if isinstance(demos, Held):  # which nobody can change
             self.demos = demos
@@ -57,7 +56,7 @@ class Watch:
         else:
             self.watchable = False
 
-    def holds(self, demos: Sequence[Any]) -> bool:
+    def holds(self, demos: Any) -> bool:
         """Whether *demos* are the same, in the same order, unchanged."""
         if not self.watchable:
             return False

@@ -4,7 +4,7 @@ A prompt is made of the values alone. Examples, which can be changed, are made w
 ``predict.demos``; most programs in production never do.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from progkit.example import Example
@@ -15,7 +15,7 @@ class Held:
     """The demos of a predictor, their values all words.
 
     rows: the values of each, a dict or a record, which nobody changes. inputs: the names of the inputs, *named* those
-    of the demos, by index, that have others.
+    of the demos, by index, that have others. A pickle of it is that of a list of examples.
     """
 
     __slots__ = ("_inputs", "_made", "_named", "_rows")
@@ -29,18 +29,22 @@ class Held:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return as_dicts(self._rows)
+    def values(self) -> list[dict[str, Any]]:
+        """The values of each, in new dicts."""
+        return list(as_dicts(self._rows))
 
     def examples(self) -> list[Any]:
         """An example of each: the same list for whoever asks."""
         if not self._made:
-            values = list(self)
+            values = self.values()
             made = Example.many(values, self._inputs)
             for index, names in self._named.items():
                 made[index] = Example.of(values[index], frozenset(names))
             self._made.append(made)  # of several threads at once, the first
         return self._made[0]
+
+    def __reduce__(self) -> Any:
+        return list, (self.examples(),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Held":
         return Held(self._rows, self._inputs, self._named)

@@ -28,36 +28,49 @@ class Predict(Module):
 
     own_state: ClassVar[frozenset[str]] = Module.own_state | {
         "signature",
-        "_demos",
+        "demos",
         "config",
         "lm",
         "layout",
         "_plans",
     }
 
+    keeps_demos: ClassVar[bool] = True
+    """Whether ``demos`` are those of this class, and not of a subclass's making."""
+
     def __init__(self, signature: str | type[Signature], **config: Any) -> None:
         settings.check(config, "Predict(...)")
         self.signature: type[Signature] = signature_of(signature)
-        self._demos: Any = []  # a list, or Held while nobody has looked at it
+        self.demos = []
         self.config: dict[str, Any] = config
         self.lm: LanguageModel | None = None
         self.layout: str | None = None
         self._plans = Plans()
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        cls.keeps_demos = cls.demos is Predict.demos
+
     @property
     def demos(self) -> list[Example | Mapping[str, Any]]:
         """The examples that are shown to the model; change the list, an example in it, or set another."""
-        demos: list[Example | Mapping[str, Any]] | Held = self._demos
+        own = vars(self)
+        demos = own["demos"]
         if not isinstance(demos, Held):
-            return demos
+            return demos  # type: ignore[no-any-return]
         examples = demos.examples()
-        if self._demos is demos:  # or else somebody has just set others
-            self._demos = examples
+        if own["demos"] is demos:  # or else somebody has just set others; nobody comes in between these two lines
+            own["demos"] = examples
         return examples
 
     @demos.setter
     def demos(self, demos: list[Example | Mapping[str, Any]]) -> None:
-        self._demos = demos
+        vars(self)["demos"] = demos
+
+    @property
+    def shown(self) -> Any:
+        """The demos, without a look at them: what a prompt is made of."""
+        return vars(self)["demos"] if self.keeps_demos else self.demos
 
     if TYPE_CHECKING:
         # A module's own calls, which answer with a prediction here.
@@ -106,15 +119,15 @@ class Predict(Module):
         return call.Ask(self, kwargs, **own)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.signature.signature!r}, {len(self._demos)} demos)"
+        return f"{type(self).__name__}({self.signature.signature!r}, {len(self.shown)} demos)"
 
     def __getstate__(self) -> dict[str, Any]:
-        own = {**vars(self), "_demos": self.demos}
-        return {"demos" if name == "_demos" else name: value for name, value in own.items() if name != "_plans"}
+        own = {name: value for name, value in vars(self).items() if name != "_plans"}
+        return own | {"demos": self.demos} if "demos" in own else own
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        own = {"_demos" if name == "demos" else name: value for name, value in state.items()}
-        vars(self).update({"_demos": []} if "_demos" not in own else {}, **own, _plans=Plans())
+        vars(self).update(state, _plans=Plans())
+        vars(self).setdefault("demos", [])
 
 
 _CALL_NAMES = ("config", "lm", "demos", "signature")

@@ -17,6 +17,7 @@ from progkit.lazy import lazily
 from progkit.lm import endpoint
 from progkit.program import learned, tree
 from progkit.program.chosen import Choice, chosen
+from progkit.program.held import Held
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -198,7 +199,7 @@ def put(
         for path, predictor in live.items()
         if path in saved
     }
-    changes = [(live[path], _attributes(new)) for path, new in built.items()]
+    changes = [(live[path], _attributes(live[path], new)) for path, new in built.items()]
     _put(changes + [(live[path], {"lm": given}) for path, given in lms.items() if path not in built])
     vars(program)["_unknown"] = unknown + _kept(known["state"])
     report.applied.extend(built)
@@ -230,11 +231,12 @@ def _kept(state: Mapping[str, Any]) -> list[tuple[schema.Path, Any]]:
     return kept + ([(("state", "others"), state["others"])] if "others" in state else [])
 
 
-def _attributes(new: learned.Learned) -> dict[str, Any]:
-    """What a predictor is given of what it has learned, by attribute."""
+def _attributes(part: "Predict", new: learned.Learned) -> dict[str, Any]:
+    """What a predictor, *part*, is given of what it has learned, by attribute."""
+    demos = new.demos
     return {
         "signature": new.signature,
-        "demos": new.demos,
+        "demos": demos.examples() if isinstance(demos, Held) and not part.keeps_demos else demos,
         "config": new.config,
         "lm": new.lm,
         "layout": new.layout,
@@ -258,7 +260,7 @@ def _put(changes: "Sequence[tuple[Predict, Mapping[str, Any]]]") -> None:
 
 def _kept_as(part: "Predict", name: str) -> Any:
     """The attribute *name* of *part*; demos that nobody has looked at stay so."""
-    return part._demos if name == "demos" else getattr(part, name)
+    return part.shown if name == "demos" else getattr(part, name)
 
 
 def _class_path(program: Any) -> str:

@@ -72,8 +72,10 @@ def typed(document: Any, state: Any, predictor: Any, columns: dict[str, Columns]
     """As ``lean``, the values of the demos being ``Words``; *columns* by the path of the predictor.
 
     Raises:
-        TypeError, ValueError: for a name that no attribute can have.
+        TypeError, ValueError: for a name that cannot be an attribute, or a path that msgspec does not find.
     """
+    if not "".join(columns).isascii():
+        raise ValueError("a key of a TypedDict is not found if it is not ASCII (msgspec 0.22)")
     slim = {path: NotRequired[_with(predictor, demos=list[_demo(each)])] for path, each in columns.items()}  # type: ignore[misc]
     return _with(document, state=_with(state, predictors=TypedDict("Predictors", slim)))  # type: ignore[operator]
 
@@ -86,6 +88,8 @@ def _counted(words: Any) -> tuple[int, int]:
 
 
 def _demo(columns: Columns) -> Any:
+    if any(name.startswith("__") for name, _ in columns):
+        raise ValueError("a name that Python may mangle or call")
     words = defstruct("Values", columns, bases=(Words,), gc=False, forbid_unknown_fields=True)
     return defstruct("TypedDemo", [("id", str), ("values", words)], gc=False, forbid_unknown_fields=True)
 
