@@ -33,6 +33,7 @@ HEAVY = (
     "cryptography",
     "diskcache",
     "filelock",
+    "h11",
     "httpx",
     "json_repair",
     "litellm",

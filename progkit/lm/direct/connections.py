@@ -1,20 +1,22 @@
 """HTTP, and the one place that knows ``httpx``: the connections of each event loop, kept open, each for one at a time.
 
 ``httpx``'s own pool looks at every connection for every request: at 256 requests at a time that is ten times the CPU of
-all the rest. So each connection here is a transport of its own with room for one, the idle ones lie on a
-stack, and taking one is a pop. HTTP/1.1: with so many connections nothing waits for another's reply, and HTTP/2
-costs more CPU, being written in Python.
+all the rest. So the idle connections lie on a stack here, and taking one is a pop; each is a ``Line``, or, behind a
+proxy, a client of ``httpx``'s with room for one. HTTP/1.1: with so many connections nothing waits for another's reply,
+and HTTP/2 costs more CPU, being written in Python.
 """
 
 import asyncio
 import os
 import ssl
 from collections import deque
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import getproxies
+
+from progkit.lm.direct.line import Line, Raw
 
 AT_ONCE = 1000
 """Connections that an event loop has open at most, as OpenAI's client has; further requests wait."""
@@ -24,10 +26,14 @@ LARGEST = 64 * 2**20
 """Bytes of a reply, unpacked; a larger one is an error."""
 _HOPS = 3
 """Redirects followed, within the same origin."""
+_PIECE = 2**16
+"""Bytes that are unpacked at a time."""
+_FRAMING = frozenset(("host", "content-length", "transfer-encoding"))
+"""Headers that a request has in any case, unless the caller gives some of them."""
 
 
 class Reply(NamedTuple):
-    """What came back. body: None if it is larger than ``LARGEST``."""
+    """What came back. headers: of a status of 300 and more. body: None if it is larger than ``LARGEST``."""
 
     status: int
     headers: Mapping[str, str]
@@ -64,12 +70,12 @@ class Connections:
 
     async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
         """Send one request on a connection of its own."""
-        request, origin = _request(url, headers, body)
+        request = _Sending(url, headers, body)
         async with self._room:
-            idle = self._idle.setdefault(origin, deque())
-            connection = idle.pop()[0] if idle else _connection(origin)
+            idle = self._idle.setdefault(request.origin, deque())
+            connection = _free(idle) or await _connection(request)
             try:
-                reply = await _sent(connection, request)
+                reply: Reply = await connection.post(request)
             except BaseException:  # a cancellation, too: whatever is still to come on it must not reach another
                 await connection.aclose()
                 raise
@@ -134,35 +140,121 @@ async def _keeper(loop: asyncio.AbstractEventLoop) -> AsyncGenerator[None, None]
 async def _close(connections: list[Any]) -> None:
     for each in connections:
         await each.aclose()
+    await asyncio.sleep(0)  # one turn of the loop, in which they are closed
 
 
-async def _sent(connection: Any, request: Any) -> Reply:
-    """Send and read; a connection is a transport, or a client where there is a proxy."""
-    if hasattr(connection, "handle_async_request"):
-        response = await connection.handle_async_request(request)
-    else:
-        response = await connection.send(request, stream=True)
-    try:
+def _free(idle: deque[tuple[Any, float]]) -> Any:
+    """The connection used last of those that are still good; None if there is none."""
+    while idle:
+        connection = idle.pop()[0]
+        if connection.is_free:
+            return connection
+        connection.close()
+    return None
+
+
+class _Sending:
+    """A request to be sent: *address* and *origin* are those of its *url*."""
+
+    __slots__ = ("address", "body", "headers", "origin")
+
+    def __init__(self, url: str, headers: Mapping[str, str], body: bytes) -> None:
+        self.address, self.origin = _parsed(url)
+        self.headers = headers
+        self.body = body
+
+    def raw(self) -> Iterable[tuple[Any, Any]]:
+        """The headers, as ``httpx`` would send them."""
+        if not _FRAMING.isdisjoint(self.headers):
+            framed: list[tuple[bytes, bytes]] = self.whole().headers.raw
+            return framed
+        return (("Host", self.address.netloc), *self.headers.items(), ("Content-Length", str(len(self.body))))
+
+    def whole(self) -> Any:
+        """An ``httpx.Request``."""
+        import httpx  # as in ``_connection``
+
+        return httpx.Request("POST", self.address, headers=self.headers, content=self.body)
+
+
+class _Direct:
+    """A connection to the server itself."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self.close = line.close
+
+    @property
+    def is_free(self) -> bool:
+        return self._line.is_free
+
+    async def post(self, request: _Sending) -> Reply:
+        return _read(await self._line.ask(request.address.raw_path, request.raw(), request.body))
+
+    async def aclose(self) -> None:
+        self._line.close()
+
+
+class _Proxied:
+    """A connection by way of the environment's proxies: a client that has one."""
+
+    is_free = True
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    async def post(self, request: _Sending) -> Reply:
+        response = await self._client.send(request.whole(), stream=True)
         chunks, size = [], 0
-        async for chunk in response.aiter_bytes():
-            chunks.append(chunk)
-            size += len(chunk)
-            if size > LARGEST:
-                return Reply(response.status_code, response.headers, None)
-    finally:
-        await response.aclose()
-    return Reply(response.status_code, response.headers, b"".join(chunks))
+        try:
+            async for chunk in response.aiter_raw():
+                chunks.append(chunk)
+                size += len(chunk)
+                if size > LARGEST:
+                    break
+        finally:
+            await response.aclose()
+        return _read(Raw(response.status_code, response.headers.raw, chunks if size <= LARGEST else None))
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
 
 
-def _connection(origin: str) -> Any:
-    """A connection to be: it opens with its first request."""
+async def _connection(request: _Sending) -> Any:
+    """A new connection for *request*."""
     import httpx  # 60 ms, and only wanted once something is asked: the reason for this door
 
-    limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE)
     if set(getproxies()) - {"no"}:
-        return httpx.AsyncClient(verify=_trust(), limits=limits, timeout=None, trust_env=True)
-    verify = _trust() if origin.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    return httpx.AsyncHTTPTransport(verify=verify, limits=limits, trust_env=False)
+        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE)
+        return _Proxied(httpx.AsyncClient(verify=_trust(), limits=limits, timeout=None, trust_env=True))
+    address = request.address
+    is_secure = address.scheme == "https"
+    port = address.port or (443 if is_secure else 80)
+    return _Direct(await Line.open(httpx, LARGEST, address.raw_host.decode(), port, _trust() if is_secure else None))
+
+
+def _read(raw: Raw) -> Reply:
+    """The reply, its body unpacked."""
+    is_packed = any(name.lower() == b"content-encoding" for name, _ in raw.headers)
+    if raw.chunks is None or (raw.status < 300 and not is_packed):
+        return Reply(raw.status, {}, None if raw.chunks is None else b"".join(raw.chunks))
+    import httpx  # as in ``_connection``
+
+    response = httpx.Response(raw.status, headers=raw.headers, content=_pieces(raw.chunks))
+    chunks, size = [], 0
+    for chunk in response.iter_bytes():
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > LARGEST:
+            return Reply(raw.status, response.headers, None)
+    return Reply(raw.status, response.headers, b"".join(chunks))
+
+
+def _pieces(chunks: list[bytes]) -> Iterator[bytes]:
+    """*chunks* in pieces that are small when unpacked, too."""
+    for chunk in chunks:
+        for at in range(0, len(chunk), _PIECE):
+            yield chunk[at : at + _PIECE]
 
 
 @lru_cache(maxsize=1)
@@ -170,14 +262,9 @@ def _trust() -> ssl.SSLContext:
     """What TLS trusts: certifi's authorities, or ``SSL_CERT_FILE``'s; read once, which takes some 20 ms."""
     import httpx  # as above
 
-    return httpx.create_ssl_context()
-
-
-def _request(url: str, headers: Mapping[str, str], body: bytes) -> tuple[Any, str]:
-    import httpx  # as above
-
-    address, origin = _parsed(url)
-    return httpx.Request("POST", address, headers=headers, content=body), origin
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
 
 
 @lru_cache(maxsize=256)
