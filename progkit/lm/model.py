@@ -184,7 +184,7 @@ class LM:
                 f"the environment's endpoint for {self._model} has changed since it was last asked; this request was "
                 "not sent, the next will go to the new one"
             )
-        return wire.Wire(arguments, self._limits(request.params), wire.prepared(arguments, self.client))
+        return wire.Wire(arguments, self._limits(request.params), wire.prepared(arguments, self.client, request.prefix))
 
     def _limits(self, given: Mapping[str, Any]) -> retry.Limits:
         own = {"num_retries": self.num_retries, "timeout": self.timeout, "deadline": self.deadline}

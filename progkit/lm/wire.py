@@ -6,7 +6,7 @@ from typing import Any
 from progkit.errors import ConfigurationError, ProgkitError
 from progkit.lm import endpoint, keys
 from progkit.lm.direct import Prepared, prepare
-from progkit.lm.request import Request
+from progkit.lm.request import Prefix, Request
 from progkit.lm.retry import Limits
 from progkit.lm.settings import OF_DSPY
 
@@ -83,15 +83,18 @@ def arguments(request: Request, settings: Mapping[str, Any], identity: Mapping[s
     return sent
 
 
-def prepared(arguments: Mapping[str, Any], client: str) -> Prepared | ProgkitError | None:
-    """The request of these *arguments* as it goes past litellm; None if it is to go through it; or why it cannot go."""
+def prepared(arguments: Mapping[str, Any], client: str, prefix: Prefix) -> Prepared | ProgkitError | None:
+    """The request of these *arguments* as it goes past litellm; None if it is to go through it; or why it cannot go.
+
+    prefix: what its messages begin with.
+    """
     if said := keys.fault(arguments) or (
         "" if arguments.get("api_key") else keys.fault_in_environment(arguments["model"])
     ):
         return ConfigurationError(said)
     if client == "litellm":
         return None
-    found = prepare(arguments)
+    found = prepare(arguments, prefix)
     if not isinstance(found, str):
         return found
     if client == "direct":

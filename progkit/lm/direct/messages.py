@@ -1,12 +1,49 @@
 """Messages as litellm would send them; those that it would change in a way of its own are left to it."""
 
+import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from progkit.lm.direct.models import Model
+from progkit.lm.request import Prefix
 
 _KEYS = frozenset({"role", "content", "name", "tool_calls", "tool_call_id"})
+_MEMO: Final = "lm.direct"
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
+
+
+def opening(prefix: Prefix, model: Model) -> bytes:
+    """The messages of *prefix* for the wire, as the JSON between the brackets, made once for all its requests.
+
+    Empty if there are none, or if they cannot be sent so: then they are to be looked at with all the others.
+    """
+    if not prefix.messages:
+        return b""
+    kept: dict[Any, bytes] = prefix.memo.setdefault(_MEMO, {})
+    kind = _as_user(model), model.provider == "hosted_vllm"  # all that ``plain`` looks at
+    if kind not in kept:
+        kept[kind] = _between(plain(prefix.messages, model))
+    return kept[kind]
+
+
+def _between(sent: list[dict[str, Any]] | None) -> bytes:
+    try:
+        return b"" if sent is None else encoded(sent)[1:-1]
+    except (TypeError, ValueError, RecursionError):  # told of the whole request
+        return b""
+
+
+def encoded(body: Any) -> bytes:
+    """*body* as JSON, as OpenAI's client would write it.
+
+    Raises:
+        TypeError, ValueError, RecursionError: for what is no JSON: NaN, a lone surrogate, a circle.
+    """
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _as_user(model: Model) -> bool:
+    return model.kind == "o" and not model.abilities.get("supports_system_messages")
 
 
 def plain(messages: Sequence[Mapping[str, Any]], model: Model) -> list[dict[str, Any]] | None:
@@ -14,7 +51,7 @@ def plain(messages: Sequence[Mapping[str, Any]], model: Model) -> list[dict[str,
 
     To a model of the o series that litellm's list says nothing of, a system message is sent as a user's.
     """
-    as_user = model.kind == "o" and not model.abilities.get("supports_system_messages")
+    as_user = _as_user(model)
     sent = []
     for each in messages:
         content = each.get("content")

@@ -1,6 +1,5 @@
 """A request made ready for the wire, or why it is left to litellm."""
 
-import json
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -9,6 +8,7 @@ from progkit.errors import LMAuthenticationError, LMBadRequestError, LMError
 from progkit.lm.direct import messages, parameters
 from progkit.lm.direct.destinations import Destination, destination, version_of
 from progkit.lm.direct.models import Model, known
+from progkit.lm.request import Prefix
 from progkit.lm.secrecy import blot, secrets_of
 
 _OWN = frozenset({"model", "messages", "api_key", "api_base", "base_url", "headers", "extra_headers"})
@@ -24,6 +24,7 @@ _CUSTOM = (
 
 
 _NO_WAY = "the endpoint, its headers or the environment are such that litellm must find the way"
+_HEAD = b'{"messages":['
 _PUBLIC = ("accept", "accept-encoding", "content-type", "user-agent")
 
 
@@ -43,8 +44,10 @@ class Prepared:
         self.secrets = secrets
 
 
-def prepare(arguments: Mapping[str, Any]) -> Prepared | LMError | str:
+def prepare(arguments: Mapping[str, Any], prefix: Prefix) -> Prepared | LMError | str:
     """The request of these *arguments* (litellm's), ready; why it is not worth sending; or why it is litellm's.
+
+    prefix: what the messages begin with, and those of other requests, too.
 
     Errors are handed back and not raised: a traceback from here would hold the key among its local variables.
     """
@@ -59,13 +62,15 @@ def prepare(arguments: Mapping[str, Any]) -> Prepared | LMError | str:
     fields = parameters.plain(model, {key: value for key, value in arguments.items() if key not in own}, version)
     if fields is None:
         return f"a parameter of this request is one that litellm must see to, for {name}"
-    sent = messages.plain(arguments["messages"], model)
+    every, shared = arguments["messages"], len(prefix.messages)
+    opening = b"" if "messages" in fields or len(every) == shared else messages.opening(prefix, model)
+    sent = messages.plain(every[shared:] if opening else every, model)
     if sent is None:
         return "a message of this request is one that litellm must see to"
     to = destination(model, arguments)
     if isinstance(to, str):
         return LMAuthenticationError(to, name) if to else _NO_WAY
-    body = _encoded({"messages": sent, "model": model.name, **fields}, arguments)
+    body = _encoded(opening, {"messages": sent, "model": model.name, **fields}, arguments)
     return body if isinstance(body, LMError) else Prepared(name, model, to, body, _secrets(to))
 
 
@@ -80,9 +85,11 @@ def _secrets(to: Destination) -> list[str]:
     return [value for name, value in to.headers.items() if name not in _PUBLIC]
 
 
-def _encoded(body: Mapping[str, Any], arguments: Mapping[str, Any]) -> bytes | LMError:
+def _encoded(opening: bytes, body: Mapping[str, Any], arguments: Mapping[str, Any]) -> bytes | LMError:
+    """*body* as JSON, with the messages *opening* before its own."""
     try:
-        return json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        text = messages.encoded(body)
+        return text if not opening else b"".join((_HEAD, opening, b",", text[len(_HEAD) :]))
     except (TypeError, ValueError, RecursionError) as error:  # no JSON, NaN, a lone surrogate, a circle
         reason = blot(f"the request cannot be sent as JSON: {error}", secrets_of(arguments))
     return LMBadRequestError(reason, arguments["model"])
