@@ -10,6 +10,7 @@ from flights import until
 
 import progkit
 from progkit import BatchStoppedError, Example, Failure, Module, Predict
+from progkit.batch import loops
 from progkit.batch.threads import Pool, Threads
 from progkit.errors import ConfigurationError, InputError, ItemTimeoutError, LMServerError
 
@@ -233,7 +234,7 @@ class TestCancelling:
         iterator.close()
         assert first[1].answer == "0"
         assert len(lm.cancelled) == lm.count - 1
-        assert not [each for each in threading.enumerate() if each.name == "progkit-batch"]
+        assert loops._idle
 
     def test_a_cancelled_task_cancels_its_batch(self, lm):
         """Nothing goes on behind its back."""

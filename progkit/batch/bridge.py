@@ -1,4 +1,4 @@
-"""The engine for a caller without an event loop: it runs on a thread of its own.
+"""The engine for a caller without an event loop: it runs on a thread of its own (``loops``).
 
 The inputs are read on the caller's thread, and his alone, so that they may be a cursor or a file that belongs to it;
 and it works where an event loop runs already (a notebook). The two threads meet in an ``Exchange``.
@@ -10,15 +10,20 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextvars import copy_context
 
+from progkit.batch import loops
 from progkit.batch.engine import Run
 from progkit.batch.items import InOrder, Item, Outcome
 
 
 class Exchange:
-    """Items go one way, outcomes the other; no more than *most* items lie in it."""
+    """Items go one way, outcomes the other; no more than *most* items lie in it.
 
-    def __init__(self, most: int) -> None:
+    is_prompt: the caller is told of each outcome, and not only when it has something to do.
+    """
+
+    def __init__(self, most: int, is_prompt: bool = True) -> None:
         self.most = most
+        self.is_prompt = is_prompt
         self.lock = threading.Condition()
         self.items: deque[Item] = deque()
         self.outcomes: list[Outcome] = []
@@ -83,7 +88,8 @@ class Exchange:
         """Hand over *outcome*."""
         with self.lock:
             self.outcomes.append(outcome)
-            self.lock.notify()
+            if self.is_prompt:
+                self.lock.notify()
 
     def notify(self) -> None:
         """Let the caller look."""
@@ -96,13 +102,11 @@ class Bridge:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.exchange = Exchange(run.ways.concurrency)
+        self.exchange = Exchange(run.ways.concurrency, run.is_held)
         self.error: BaseException | None = None
         self.task: asyncio.Task[None] | None = None
         self.ready = threading.Event()
-        self.thread = threading.Thread(
-            target=copy_context().run, args=(self._serve,), name="progkit-batch", daemon=True
-        )
+        self.over = threading.Event()
 
     def outcomes(self, items: Iterator[Item], ordered: bool) -> Iterator[Outcome]:
         """What becomes of *items*, as they finish or in their order.
@@ -110,7 +114,8 @@ class Bridge:
         Left before its end (an error of the caller's, Ctrl-C), it cancels what is under way and waits for that.
         """
         sort = InOrder() if ordered else None
-        self.thread.start()
+        work = loops.Work(self._pass(), copy_context(), self._ended)
+        loops.lend().do(work)
         self.ready.wait()
         try:
             while True:
@@ -121,7 +126,8 @@ class Bridge:
                 for each in taken if sort is None else sort.all(taken):
                     yield each
                     count += 1
-                self._hand(count)
+                if self.run.is_held:
+                    self._hand(count)
                 if is_over and not taken:
                     break
         finally:
@@ -149,21 +155,9 @@ class Bridge:
     def _close(self) -> None:
         if self.task is not None and not self.exchange.is_over:
             self.exchange.tell(self.task.cancel)
-        self.thread.join()
+        self.over.wait()
 
     # --- on the engine's thread ---------------------------------------------------------------
-
-    def _serve(self) -> None:
-        try:
-            asyncio.run(self._pass())
-        except asyncio.CancelledError:
-            pass
-        except BaseException as error:  # handed to the caller, who raises it
-            self.error = self.error or error
-        finally:
-            self.exchange.is_over = True
-            self.ready.set()
-            self.exchange.notify()
 
     async def _pass(self) -> None:
         self.task = asyncio.current_task()
@@ -171,3 +165,11 @@ class Bridge:
         self.ready.set()
         async for outcome in self.run.outcomes(self.exchange.source()):
             self.exchange.give(outcome)
+
+    def _ended(self, error: BaseException | None) -> None:
+        if not isinstance(error, asyncio.CancelledError):
+            self.error = self.error or error
+        self.exchange.is_over = True
+        self.ready.set()
+        self.over.set()
+        self.exchange.notify()
