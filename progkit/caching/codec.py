@@ -57,7 +57,7 @@ def encode(
         usage, cost = response.saved, response.saved_cost
         response = replace(response, usage=usage, cost=cost, cache_hit=False, saved={}, saved_cost=None, stale=False)
     if response.keys == (key,):  # as the entry says already
-        response = replace(response, keys=())
+        response = response.kept_under(())
     created = time.time() if created is None else created
     try:
         return _encode(Entry(VERSION, key, created, response, soft, expires, tags))

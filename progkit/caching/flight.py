@@ -75,6 +75,7 @@ class Flights:
             elif seat.may_wait_for(flight.leader):
                 seat.flight = flight
                 seat.state = State.WAITS
+                seat.signal = Future()  # most calls lead, and need none
                 flight.waiting[seat] = None
         return seat
 
@@ -114,6 +115,8 @@ class Seat:
 
     __slots__ = ("_above", "_noted", "blocking", "flight", "flights", "key", "landing", "signal", "state", "thread")
 
+    signal: Future[None]
+
     def __init__(self, flights: Flights, key: str, blocking: bool) -> None:
         self.flights = flights
         self.key = key
@@ -122,7 +125,6 @@ class Seat:
         self.state = State.ALONE
         self.flight: Flight | None = None
         self.landing: Landing | None = None
-        self.signal: Future[None] = Future()
         self._above: Seat | None = None
         self._noted = False
 

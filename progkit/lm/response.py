@@ -65,6 +65,22 @@ class Response:
         """Whether every completion is."""
         return all(each.is_whole for each in self.completions)
 
+    def kept_under(self, keys: tuple[str, ...]) -> "Response":
+        """This response with other *keys*."""
+        # By position, as below.
+        return Response(
+            self.completions,
+            self.model,
+            self.usage,
+            self.cost,
+            self.source,
+            self.cache_hit,
+            self.saved,
+            self.saved_cost,
+            self.stale,
+            keys,
+        )
+
     def as_hit(self, key: str = "") -> "Response":
         """This response as a cache hit hands it out: nothing billed, and what that saved; *key*: where it was kept."""
         keys = self.keys or ((key,) if key else ())

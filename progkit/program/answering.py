@@ -196,7 +196,7 @@ def _asked(question: Question, *places: Question) -> Generator[Step, Response, R
     history.record(ask.lm, question.request, response)
     kept = response.is_whole and not ask.controls.no_store
     keys = tuple(each.key for each in places if each.cache is not None) if kept else ()
-    return response if response.keys == keys else replace(response, keys=keys)
+    return response if response.keys == keys else response.kept_under(keys)
 
 
 # --- the cache read and written -------------------------------------------------------------------

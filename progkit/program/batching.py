@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from progkit.batch.bar import Bar
 from progkit.batch.bridge import Bridge
@@ -24,15 +24,29 @@ from progkit.program.module import Module
 from progkit.program.result_place import types_of
 
 
+class _Done(NamedTuple):
+    """What is kept of an outcome until the batch ends: little, since there may be many. given: of one that failed."""
+
+    number: int
+    id: Any
+    result: Any
+    given: Any
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> "_Done":
+        item, result = outcome.item, outcome.result
+        return cls(item.number, item.id, result, item.given if type(result) is Failure else None)
+
+
 def run_batch(program: Module, inputs: Any, options: dict[str, Any]) -> Any:
     """What ``Module.batch`` does."""
     ways = Ways.of(options)
     items = items_of(inputs)
-    done: list[Outcome] = []
+    done: list[_Done] = []
     with _begun(program, inputs, ways, is_held=False) as run:
         try:
             for outcome in Bridge(run).outcomes(items, ordered=False):
-                done.append(outcome)
+                done.append(_Done.of(outcome))
         except BatchStoppedError as error:
             raise _with(error, done) from error.__cause__
     return _answer(done, run.report, ways)
@@ -41,12 +55,12 @@ def run_batch(program: Module, inputs: Any, options: dict[str, Any]) -> Any:
 async def arun_batch(program: Module, inputs: Any, options: dict[str, Any]) -> Any:
     """What ``Module.abatch`` does."""
     ways = Ways.of(options)
-    done: list[Outcome] = []
+    done: list[_Done] = []
     with _begun(program, inputs, ways, is_held=False) as run:
         try:
             async with aclosing(run.outcomes(aitems_of(inputs))) as outcomes:
                 async for outcome in outcomes:
-                    done.append(outcome)
+                    done.append(_Done.of(outcome))
         except BatchStoppedError as error:
             raise _with(error, done) from error.__cause__
     return _answer(done, run.report, ways)
@@ -149,22 +163,22 @@ def _identity(program: Module) -> Any:
 # --- after ----------------------------------------------------------------------------------------
 
 
-def _answer(done: list[Outcome], report: BatchReport, ways: Ways) -> Any:
+def _answer(done: list[_Done], report: BatchReport, ways: Ways) -> Any:
     """The results of *done* as asked for."""
     if ways.ordered:
         done.sort(key=_number)
     if not ways.return_failed_examples:
-        pairs = ((each.result if ways.ordered else (each.item.id, each.result)) for each in done)
+        pairs = ((each.result if ways.ordered else (each.id, each.result)) for each in done)
         return BatchResults(pairs, report)
     failed = [each for each in done if type(each.result) is Failure]
     found = [None if type(each.result) is Failure else each.result for each in done]
-    return found, [each.item.given for each in failed], [each.result.error for each in failed]
+    return found, [each.given for each in failed], [each.result.error for each in failed]
 
 
-def _with(error: BatchStoppedError, done: list[Outcome]) -> BatchStoppedError:
+def _with(error: BatchStoppedError, done: list[_Done]) -> BatchStoppedError:
     """*error*, with what was finished."""
-    return BatchStoppedError(error.reason, [(each.item.id, each.result) for each in sorted(done, key=_number)])
+    return BatchStoppedError(error.reason, [(each.id, each.result) for each in sorted(done, key=_number)])
 
 
-def _number(outcome: Outcome) -> int:
-    return outcome.item.number
+def _number(done: _Done) -> int:
+    return done.number

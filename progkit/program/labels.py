@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from progkit.caching.expiry import Controls
@@ -44,7 +45,12 @@ def program() -> Any:
 def tagged(controls: Controls, models: tuple[str, ...], program: Any, own: tuple[str, ...]) -> Controls:
     """*controls* for keeping what *models* said in *program*; *own*: tags that the user has set for all calls."""
     tags = [f"model:{each}" for each in models if each]
-    return replace(controls, tags=tuple(dict.fromkeys((*tags, *_of(program), *own, *controls.tags))))
+    return _with(controls, tuple(dict.fromkeys((*tags, *_of(program), *own, *controls.tags))))
+
+
+@lru_cache(maxsize=256)
+def _with(controls: Controls, tags: tuple[str, ...]) -> Controls:
+    return replace(controls, tags=tags)
 
 
 def _of(program: Any) -> list[str]:
