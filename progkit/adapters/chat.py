@@ -132,6 +132,20 @@ def _answer(plan: Plan, values: Any, absent: Any) -> str:
 
 def _sections(text: str) -> dict[str, str]:
     """What stands under each header; headers open a line, and the first of a name counts."""
+    before, *rest = _HEADER.split(text)
+    found: dict[str, str] = {}
+    for name, content in zip(rest[::2], rest[1::2], strict=True):
+        if before[-1:] != "\n" and (before or found):
+            return _sections_with_care(text)
+        if name not in found:
+            # As nearly always: the header ends its line.
+            found[name] = content.strip() if content[:1] == "\n" and "\r" not in content else _content(content)
+        before = content
+    return found
+
+
+def _sections_with_care(text: str) -> dict[str, str]:
+    """``_sections`` of a text where something stands before a header on its line."""
     found: dict[str, str] = {}
     name, start, after = "", 0, 0
     for header in _HEADER.finditer(text):

@@ -67,7 +67,7 @@ class Response:
 
     def kept_under(self, keys: tuple[str, ...]) -> "Response":
         """This response with other *keys*."""
-        # By position, as below.
+        # By position: names take a fifth longer.
         return Response(
             self.completions,
             self.model,
@@ -83,8 +83,21 @@ class Response:
 
     def as_hit(self, key: str = "") -> "Response":
         """This response as a cache hit hands it out: nothing billed, and what that saved; *key*: where it was kept."""
-        keys = self.keys or ((key,) if key else ())
-        # By position: this is done for every hit, and names take a fifth longer.
-        return Response(
-            self.completions, self.model, {}, None, self.source, True, self.usage, self.cost, self.stale, keys
-        )
+        hit: Response = object.__new__(Response)
+        # The slots themselves: this is done for every hit, and a frozen dataclass's own way takes twice the time.
+        _completions(hit, self.completions)
+        _model(hit, self.model)
+        _usage(hit, {})
+        _cost(hit, None)
+        _source(hit, self.source)
+        _cache_hit(hit, True)
+        _saved(hit, self.usage)
+        _saved_cost(hit, self.cost)
+        _stale(hit, self.stale)
+        _keys(hit, self.keys or ((key,) if key else ()))
+        return hit
+
+
+_completions, _model, _usage, _cost, _source, _cache_hit, _saved, _saved_cost, _stale, _keys = (
+    getattr(Response, name).__set__ for name in Response.__slots__
+)
