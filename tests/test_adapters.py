@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progkit.adapters import Adapter, ChatAdapter, JSONAdapter, is_complete
+from progkit.adapters import Adapter, ChatAdapter, JSONAdapter, chat, is_complete
 from progkit.errors import AdapterParseError, ConfigurationError, SignatureError
 from progkit.example import Example
 from progkit.signature import InputField, OutputField, Signature
@@ -322,3 +322,29 @@ def test_complete_demos_have_every_field() -> None:
     assert is_complete(QA, Example(question="?", answer="!"))
     assert not is_complete(QA, {"question": "?"})
     assert not is_complete(QA, Example(question="?", answer=None))
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "[[ ## a ## ]]",
+                "[[ ## b ## ]]",
+                "[[ ## b_2 ## ]]",
+                "[[ ## ",
+                "\n",
+                "\r\n",
+                "\r",
+                "\v",
+                "\u2028",
+                " ",
+                "x",
+            ]
+        )
+    )
+)
+def test_sections_read_fast_are_those_read_with_care(pieces: list[str]) -> None:
+    """Wherever headers, line breaks and words stand."""
+    text = "".join(pieces)
+
+    assert chat._sections(text) == chat._sections_with_care(text)
