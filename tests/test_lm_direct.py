@@ -237,7 +237,7 @@ def test_an_effort_that_a_model_lacks_is_left_to_litellm() -> None:
 # --- choosing -----------------------------------------------------------------------------------------
 
 
-def test_client_is_one_of_three() -> None:
+def test_client_is_one_of_four() -> None:
     """Anything else is refused, in copies too; a copy keeps what it is not told to change."""
     lm = LM("openai/test", client="litellm")
 
@@ -246,7 +246,7 @@ def test_client_is_one_of_three() -> None:
         "litellm",
         "direct",
     )
-    with pytest.raises(ConfigurationError, match="client is one of 'auto', 'direct', 'litellm', not 'fast'"):
+    with pytest.raises(ConfigurationError, match="client is one of 'auto', 'direct', 'http2', 'litellm', not 'fast'"):
         LM("openai/test", client="fast")
     with pytest.raises(ConfigurationError, match="client is one of"):
         lm.copy(client=None)

@@ -20,7 +20,8 @@ class LM:
     cache: whether its replies are kept. num_retries: how often to ask again after a failure that may pass. timeout:
     seconds for each attempt (None: litellm's 600). deadline: seconds for all attempts and the waits between
     them. client: ``auto`` asks OpenAI-compatible endpoints directly where that is known to be the same, and the
-    rest through litellm; ``litellm`` asks everything so; ``direct`` refuses what it cannot ask. It is no part of the
+    rest through litellm; ``litellm`` asks everything so; ``direct`` refuses what it cannot ask; ``http2`` does as well,
+    and its requests share connections where the server offers HTTP/2, which costs more CPU. It is no part of the
     identity, and no file holds it. Everything else (temperature, max_tokens, api_key, api_base, ...) is sent as it
     stands; a value of ``{"env": "NAME"}`` is read from the environment when it is needed.
 

@@ -10,8 +10,8 @@ from progkit.lm.request import Prefix, Request
 from progkit.lm.retry import Limits
 from progkit.lm.settings import OF_DSPY
 
-CLIENTS = ("auto", "direct", "litellm")
-"""How an LM asks: directly what can be, through litellm what cannot; or all of it one way."""
+CLIENTS = ("auto", "direct", "http2", "litellm")
+"""How an LM asks: directly what can be, through litellm what cannot; or all of it one way. ``http2`` is direct, too."""
 
 _NOT_SENT = frozenset(("rollout_id", "cache", "num_retries", "max_retries", "timeout", "deadline", "user_agent"))
 
@@ -95,11 +95,13 @@ def prepared(arguments: Mapping[str, Any], client: str, prefix: Prefix) -> Prepa
     if client == "litellm":
         return None
     found = prepare(arguments, prefix)
-    if not isinstance(found, str):
-        return found
-    if client == "direct":
-        return ConfigurationError(f"client='direct' cannot ask this: {found}; client='auto' leaves it to litellm")
-    return None
+    if client != "auto" and isinstance(found, str):
+        return ConfigurationError(f"client={client!r} cannot ask this: {found}; client='auto' leaves it to litellm")
+    if isinstance(found, str):
+        return None
+    if isinstance(found, Prepared):
+        found.http2 = client == "http2"
+    return found
 
 
 def limits(own: Mapping[str, Any], settings: Mapping[str, Any], given: Mapping[str, Any]) -> Limits:

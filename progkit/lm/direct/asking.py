@@ -22,7 +22,7 @@ async def ask(prepared: Prepared, seconds: float | None) -> Outcome:
     to = prepared.destination
     try:
         async with asyncio.timeout(limit):
-            reply = await connections.post(to.url, to.headers, prepared.body)
+            reply = await connections.post(to.url, to.headers, prepared.body, prepared.http2)
     except TimeoutError:
         return LMTimeoutError(f"no answer within {limit} s", prepared.name)
     except Exception as error:  # httpx's, the system's, or what a header made of: none is to leave with the key in it

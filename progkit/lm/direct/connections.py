@@ -3,7 +3,7 @@
 ``httpx``'s own pool looks at every connection for every request: at 256 requests at a time that is ten times the CPU of
 all the rest. So the idle connections lie on a stack here, and taking one is a pop; each is a ``Line``, or, behind a
 proxy, a client of ``httpx``'s with room for one. HTTP/1.1: with so many connections nothing waits for another's reply,
-and HTTP/2 costs more CPU, being written in Python.
+and HTTP/2 costs more CPU, being written in Python; who wants few connections has it of ``httpx`` (``client="http2"``).
 """
 
 import asyncio
@@ -40,15 +40,17 @@ class Reply(NamedTuple):
     body: bytes | None
 
 
-async def post(url: str, headers: Mapping[str, str], body: bytes) -> Reply:
+async def post(url: str, headers: Mapping[str, str], body: bytes, http2: bool = False) -> Reply:
     """Send *body* and read the reply whole. It takes as long as it takes; cancelling closes the connection.
+
+    http2: by HTTP/2, on a connection that is shared, if the server offers that when TLS begins.
 
     Raises:
         httpx.HTTPError: if there is none. httpx.InvalidURL, UnicodeEncodeError: for what cannot be sent.
     """
     connections = await _connections()
     for _ in range(_HOPS):
-        reply = await connections.post(url, headers, body)
+        reply = await connections.post(_Sending(url, headers, body), http2)
         if reply.status not in (307, 308):
             return reply
         onward = _onward(url, reply.headers.get("location", ""))
@@ -63,15 +65,18 @@ class Connections:
 
     def __init__(self) -> None:
         self._idle: dict[str, deque[tuple[Any, float]]] = {}
+        self._shared: _Client | None = None
         self._room = asyncio.Semaphore(AT_ONCE)
         self._sweeping = False
         self._closing: asyncio.Task[None] | None = None
         self.keeper: AsyncGenerator[None, None] | None = None
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Send one request on a connection of its own."""
-        request = _Sending(url, headers, body)
+    async def post(self, request: "_Sending", http2: bool) -> Reply:
+        """Send one request on a connection of its own, or on a shared one by *http2*."""
         async with self._room:
+            if http2:
+                self._shared = self._shared or _Client(http2=True)
+                return await self._shared.post(request)
             idle = self._idle.setdefault(request.origin, deque())
             connection = _free(idle) or await _connection(request)
             try:
@@ -108,8 +113,9 @@ class Connections:
     async def close(self) -> None:
         """Close every idle connection."""
         idle = [connection for each in self._idle.values() for connection, _ in each]
+        shared, self._shared = self._shared, None
         self._idle.clear()
-        await _close(idle)
+        await _close([*idle, shared] if shared else idle)
 
 
 _by_loop: dict[asyncio.AbstractEventLoop, Connections] = {}
@@ -195,13 +201,19 @@ class _Direct:
         self._line.close()
 
 
-class _Proxied:
-    """A connection by way of the environment's proxies: a client that has one."""
+class _Client:
+    """A client of ``httpx``'s: behind the environment's proxies one for each connection, or one for all by *http2*."""
 
     is_free = True
 
-    def __init__(self, client: Any) -> None:
-        self._client = client
+    def __init__(self, http2: bool = False) -> None:
+        import httpx  # as in ``_connection``
+
+        most = None if http2 else 1
+        limits = httpx.Limits(max_connections=most, max_keepalive_connections=most, keepalive_expiry=IDLE)
+        # A context is for one of the two: ``httpx`` writes into it what is offered to the server.
+        trust = httpx.create_ssl_context() if http2 else _trust()
+        self._client = httpx.AsyncClient(verify=trust, limits=limits, timeout=None, trust_env=True, http2=http2)
 
     async def post(self, request: _Sending) -> Reply:
         response = await self._client.send(request.whole(), stream=True)
@@ -225,8 +237,7 @@ async def _connection(request: _Sending) -> Any:
     import httpx  # 60 ms, and only wanted once something is asked: the reason for this door
 
     if set(getproxies()) - {"no"}:
-        limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=IDLE)
-        return _Proxied(httpx.AsyncClient(verify=_trust(), limits=limits, timeout=None, trust_env=True))
+        return _Client()
     address = request.address
     is_secure = address.scheme == "https"
     port = address.port or (443 if is_secure else 80)

@@ -31,10 +31,10 @@ _PUBLIC = ("accept", "accept-encoding", "content-type", "user-agent")
 class Prepared:
     """A request's destination and body. A class with no fields to show: the headers hold the key.
 
-    secrets: what no error may show. name: the model as it was asked for.
+    secrets: what no error may show. name: the model as it was asked for. http2: whether it goes by HTTP/2.
     """
 
-    __slots__ = ("body", "destination", "model", "name", "secrets")
+    __slots__ = ("body", "destination", "http2", "model", "name", "secrets")
 
     def __init__(self, name: str, model: Model, destination: Destination, body: bytes, secrets: list[str]) -> None:
         self.name = name
@@ -42,6 +42,7 @@ class Prepared:
         self.destination = destination
         self.body = body
         self.secrets = secrets
+        self.http2 = False
 
 
 def prepare(arguments: Mapping[str, Any], prefix: Prefix) -> Prepared | LMError | str:
