@@ -33,7 +33,7 @@ HEAVY = (
     "cryptography",
     "diskcache",
     "filelock",
-    "h11",
+    "aiohappyeyeballs", "h11",
     "httpx",
     "json_repair",
     "litellm",

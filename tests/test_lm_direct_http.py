@@ -16,7 +16,7 @@ from tls_servers import self_signed
 
 from progkit.errors import LMConnectionError, LMServerError, LMTimeoutError
 from progkit.lm import LM, Request
-from progkit.lm.direct import connections
+from progkit.lm.direct import carriers, connections
 from progkit.lm.direct.preparing import is_customised
 
 HI = Request.of([{"role": "user", "content": "hi"}])
@@ -193,7 +193,7 @@ def test_no_timeout_is_litellms_ten_minutes(server: ChatServer, lm: LM) -> None:
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_reply_too_large(server: ChatServer, lm: LM, packed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Counted unpacked; reading stops, and the connection goes."""
-    monkeypatch.setattr(connections, "LARGEST", 100_000)
+    monkeypatch.setattr(carriers, "LARGEST", 100_000)
     body = b" " * 10_000_000
     if packed:
         server.then(Reply(raw=gzip.compress(body), headers={"Content-Encoding": "gzip"}))
@@ -246,16 +246,16 @@ def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with server:
         url = server.url.replace("http:", "https:")
         lm = LM("openai/test", api_base=url, api_key="fake", num_retries=0, timeout=10, client="direct")
-        connections._trust.cache_clear()
+        carriers.trusted.cache_clear()
         try:
             with pytest.raises(LMConnectionError, match=r"(?i)certificate"):
                 lm.complete(HI)
             monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-            connections._trust.cache_clear()
+            carriers.trusted.cache_clear()
             assert lm.complete(HI).text == "ok"
-            assert connections._trust() is connections._trust()
+            assert carriers.trusted() is carriers.trusted()
         finally:
-            connections._trust.cache_clear()
+            carriers.trusted.cache_clear()
 
 
 # --- a program that has set up litellm --------------------------------------------------------------------

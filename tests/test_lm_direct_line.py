@@ -13,7 +13,7 @@ from servers import ChatServer, Reply
 
 from progkit.errors import LMServerError
 from progkit.lm import LM, Prefix, Request
-from progkit.lm.direct import connections
+from progkit.lm.direct import carriers, connections
 from progkit.lm.direct.line import MOST_OF_HEAD, Line
 from progkit.lm.direct.preparing import Prepared
 
@@ -275,7 +275,7 @@ def test_a_call_that_was_cancelled_and_then_fails() -> None:
 
 def test_a_proxy_s_reply_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Behind a proxy the same bound holds."""
-    monkeypatch.setattr(connections, "LARGEST", 1000)
+    monkeypatch.setattr(carriers, "LARGEST", 1000)
     with ChatServer(Reply(raw=b" " * 1_000_000)) as server:
         monkeypatch.setenv("HTTP_PROXY", server.url.removesuffix("/v1"))
         lm = LM("openai/test", api_base="http://another.test/v1", api_key="fake", num_retries=0, client="direct")

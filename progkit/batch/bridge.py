@@ -5,6 +5,7 @@ and it works where an event loop runs already (a notebook). The two threads meet
 """
 
 import asyncio
+import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -114,8 +115,8 @@ class Bridge:
         Left before its end (an error of the caller's, Ctrl-C), it cancels what is under way and waits for that.
         """
         sort = InOrder() if ordered else None
-        work = loops.Work(self._pass(), copy_context(), self._ended)
-        loops.lend().do(work)
+        home = loops.lend()
+        home.do(loops.Work(self._pass(), copy_context(), self._ended))
         self.ready.wait()
         try:
             while True:
@@ -155,7 +156,8 @@ class Bridge:
     def _close(self) -> None:
         if self.task is not None and not self.exchange.is_over:
             self.exchange.tell(self.task.cancel)
-        self.over.wait()
+        if not sys.is_finalizing():  # or else the engine's thread runs no more, and would never say so
+            self.over.wait()
 
     # --- on the engine's thread ---------------------------------------------------------------
 

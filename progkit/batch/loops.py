@@ -2,8 +2,9 @@
 
 With the loop, its connections to providers are kept, and 256 of them take longer to open than most questions to answer.
 A loop that is lent serves one batch at a time, and one that is asked for while all are lent is a new one, so
-that a batch within a batch never waits for itself. What a batch leaves behind on its loop is cancelled, as
-``asyncio.run`` does. Loops that are not lent end before a fork, and with the process.
+that a batch within a batch never waits for itself. Tasks that a batch leaves behind on its loop are cancelled, as
+``asyncio.run`` does; asynchronous generators and executors of its making end with the loop. Loops that are not lent
+end before a fork, and with the process.
 """
 
 import asyncio
@@ -68,8 +69,11 @@ class Home:
             error = _done(runner, work)
             if error is not None and not isinstance(error, (Exception, asyncio.CancelledError)):
                 return work, error
+            ended = work.ended
+            del work  # nothing of a batch is held while the next one is waited for
             _idle.append(self)
-            work.ended(error)
+            ended(error)
+            del ended, error
         return None
 
     def _next(self) -> Work | None:
@@ -135,4 +139,4 @@ async def _cancel_others() -> None:
 atexit.register(end)
 if hasattr(os, "register_at_fork"):  # pragma: no branch - everywhere but on Windows
     # So a child inherits no thread that is not there, and no connection of another's.
-    os.register_at_fork(before=end)
+    os.register_at_fork(before=end, after_in_child=_idle.clear)

@@ -6,7 +6,7 @@ from typing import Any
 
 from progkit.errors import LMError, LMServerError, LMTimeoutError
 from progkit.lm import litellm_door
-from progkit.lm.direct import answers, connections, refusals
+from progkit.lm.direct import answers, carriers, connections, refusals
 from progkit.lm.direct.preparing import Prepared
 from progkit.lm.direct.prices import price
 from progkit.lm.response import Response
@@ -28,7 +28,7 @@ async def ask(prepared: Prepared, seconds: float | None) -> Outcome:
     except Exception as error:  # httpx's, the system's, or what a header made of: none is to leave with the key in it
         return refusals.of_failure(error, prepared.name, prepared.secrets)
     if reply.body is None:
-        return LMServerError(f"the reply is larger than {connections.LARGEST} bytes", prepared.name, reply.status)
+        return LMServerError(f"the reply is larger than {carriers.LARGEST} bytes", prepared.name, reply.status)
     if reply.status >= 300:
         return refusals.of_reply(reply.status, reply.headers, reply.body, prepared.name, prepared.secrets)
     return await _answer(reply.body, prepared)

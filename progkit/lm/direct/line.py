@@ -6,13 +6,16 @@ and these take five times the CPU of all the rest. Errors are ``httpx``'s.
 
 import asyncio
 import select
+import socket
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, Self
 
 MOST_OF_HEAD = 100 * 1024
 """Bytes of a reply's head; ``httpx``'s."""
 _DELAY = 0.25
-"""Seconds after which the next address of a host is tried; ``httpx``'s."""
+"""Seconds after which the next address of a host is tried; ``httpx``'s (RFC 8305)."""
+_SHORT = 2**16
+"""Bytes of a body that lie in no buffer once they are written, but in those of the two systems."""
 
 
 class Raw(NamedTuple):
@@ -39,6 +42,7 @@ class Line(asyncio.Protocol):
         self._head: Any = None
         self._chunks: list[bytes] = []
         self._size = 0
+        self._asked = 0
 
     @classmethod
     async def open(cls, errors: Any, most: int, host: str, port: int, trust: Any) -> Self:
@@ -47,12 +51,15 @@ class Line(asyncio.Protocol):
         Raises:
             httpx.ConnectError: if there is none.
         """
+        from aiohappyeyeballs import start_connection  # as h11; asyncio's own race loses sockets when it is cancelled
+
         loop = asyncio.get_running_loop()
-        # An address that is slow to answer holds up nothing (RFC 8305); loops of others, as uvloop, do not know that.
-        ways: dict[str, Any] = {"happy_eyeballs_delay": _DELAY} if isinstance(loop, asyncio.BaseEventLoop) else {}
+        name: dict[str, Any] = {"server_hostname": host} if trust is not None else {}
         try:
-            made = await loop.create_connection(lambda: cls(errors, most), host, port, ssl=trust, **ways)
-        except OSError as error:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            reached = await start_connection(found, happy_eyeballs_delay=_DELAY, interleave=1, loop=loop)
+            made = await loop.create_connection(lambda: cls(errors, most), sock=reached, ssl=trust, **name)
+        except (OSError, UnicodeError) as error:
             raise errors.ConnectError(str(error)) from error
         return made[1]
 
@@ -70,16 +77,16 @@ class Line(asyncio.Protocol):
         """
         h11 = self._h11
         try:
-            head = self._wire.send(h11.Request(method=b"POST", target=target, headers=list(headers)))
-            self._wire.send(h11.Data(data=body))
-            self._wire.send(h11.EndOfMessage())
+            request = h11.Request(method=b"POST", target=target, headers=list(headers))
+            parts = [self._wire.send(each) for each in (request, h11.Data(data=body), h11.EndOfMessage())]
         except h11.LocalProtocolError as error:
             raise self._errors.LocalProtocolError(str(error)) from None
         if self._transport is None:
             raise self._errors.ReadError("the connection was closed")
         waiting: asyncio.Future[Raw] = asyncio.get_running_loop().create_future()
         self._waiting = waiting
-        self._transport.write((head or b"") + body)
+        self._asked = len(body)
+        self._transport.write(b"".join(each for each in parts if each))
         return await waiting
 
     def close(self) -> None:
@@ -142,11 +149,19 @@ class Line(asyncio.Protocol):
     def _end(self) -> None:
         chunks, self._chunks, self._size = self._chunks, [], 0
         done = self._h11.DONE
-        if self._wire.our_state is done is self._wire.their_state and not self._wire.trailing_data[0]:
+        is_over = self._wire.our_state is done is self._wire.their_state and not self._wire.trailing_data[0]
+        if is_over and self._is_sent:
             self._wire.start_next_cycle()
-        else:  # it was the last one, or more has come than was asked for
+        else:  # it was the last one, or more has come than was asked for, or more is to be sent than was read
             self.close()
         self._answer(chunks)
+
+    @property
+    def _is_sent(self) -> bool:
+        """Whether the server has surely read the question; one that refuses a long one may not have."""
+        if self._transport is None or self._transport.get_write_buffer_size():
+            return False
+        return self._head.status_code < 400 or self._asked <= _SHORT
 
     def _answer(self, chunks: list[bytes] | None) -> None:
         waiting, self._waiting = self._waiting, None
