@@ -1,10 +1,12 @@
 """The event loops of batches: kept with their connections, never shared, gone in time, across forks and to the end."""
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from contextvars import copy_context
 from typing import Any
@@ -225,3 +227,59 @@ def test_a_fork_and_the_end_of_the_process(server: ChatServer, tmp_path: Any, ch
     assert done.stdout.splitlines() == [str(["yes"] * 4), "child 0", str(["yes"] * 4)]
     assert done.stderr == ""
     assert len({each.port for each in server.requests}) == server.count == (12 if child == "asks" else 8)
+
+
+ABANDONED = """
+import asyncio
+from progkit import Module
+
+class Slow(Module):
+    async def aforward(self, question):
+        await asyncio.sleep(0.01)
+        return question
+
+def main():
+    results = Slow().batch_iter([{"question": str(each)} for each in range(500)], concurrency=8)
+    for each in results:
+        raise ValueError("given up")
+
+main()
+"""
+
+
+def test_a_batch_given_up_at_the_end_of_the_process_does_not_hold_it() -> None:
+    """Its iterator is closed when nothing runs any more that could say that it is done."""
+    done = subprocess.run([sys.executable, "-c", ABANDONED], capture_output=True, text=True, timeout=60, check=False)
+
+    assert done.returncode == 1
+    assert "ValueError: given up" in done.stderr
+
+
+def test_nothing_of_a_batch_is_held_for_the_next_one() -> None:
+    """Neither the program nor what it failed with."""
+
+    class Failing(Module):
+        async def aforward(self, question: str) -> None:
+            raise ValueError(question)
+
+    program = Failing()
+    gone = weakref.ref(program)
+    program.batch(rows(2), max_errors=5)
+    del program
+    gc.collect()
+
+    assert gone() is None
+
+
+def test_no_thread_to_be_had_leaves_nothing_unfinished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A warning of a coroutine that nobody awaited would be an error here."""
+
+    def start(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", start)
+        with pytest.raises(RuntimeError, match="can't start"):
+            Where().batch(rows(1))
+    gc.collect()
+    assert len(Where().batch(rows(1))) == 1

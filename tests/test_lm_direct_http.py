@@ -228,6 +228,21 @@ def test_a_proxy_of_the_environment_is_used(server: ChatServer, lm: LM, monkeypa
     assert len(ports(server)) == 1
 
 
+def test_other_proxies_are_followed(server: ChatServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the next batch; while calls are under way nobody looks."""
+    lm = LM("openai/test", api_base=server.url.replace("127.0.0.1", "localhost"), api_key="fake", client="direct")
+    paths = []
+    for proxy in ("", server.url.removesuffix("/v1"), ""):
+        if proxy:
+            monkeypatch.setenv("HTTP_PROXY", proxy)
+        else:
+            monkeypatch.delenv("HTTP_PROXY", raising=False)
+        lm.complete(HI)
+        paths.append(server.requests[-1].path)
+
+    assert [each.startswith("http://localhost") for each in paths] == [False, True, False]
+
+
 def test_no_proxy_means_none(server: ChatServer, lm: LM, monkeypatch: pytest.MonkeyPatch) -> None:
     """``NO_PROXY`` names hosts that are asked directly."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")

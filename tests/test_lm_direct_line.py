@@ -2,8 +2,10 @@
 
 import asyncio
 import gzip
+import os
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -343,3 +345,95 @@ def test_a_prefix_is_encoded_once() -> None:
         b'{"role":"system","content":"Be brief."}',
         b'{"role":"user","content":"Be brief."}',
     ]
+
+
+# --- what only a bad day brings -------------------------------------------------------------------
+
+
+def test_a_header_of_the_caller_s_frames_the_body() -> None:
+    """As ``httpx`` sends it, whatever the case of its name."""
+    raw = Raw(OK)
+
+    async def ask() -> list[bytes]:
+        async with raw.serving() as url:
+            for post in (by_line, by_httpx):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(0.2):
+                        await post(url, HEADERS | {"Transfer-Encoding": "chunked"})
+        return raw.got
+
+    mine, httpxs = asyncio.run(ask())
+    assert mine.split(b"\r\n\r\n")[1] == httpxs.split(b"\r\n\r\n")[1]
+    assert mine.split(b"\r\n\r\n")[1].startswith(b"f\r\n")
+    assert (b"content-length" in mine.lower()) is (b"content-length" in httpxs.lower())
+
+
+@pytest.mark.parametrize("size", [100_000, 8_000_000])
+def test_a_question_that_was_refused_unread_is_nobody_s_else_s_burden(size: int) -> None:
+    """The next one goes another way: behind what is still to be sent nobody would read it."""
+    refusal = b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno"
+    opened: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(refusal if len(opened) == 1 else OK)
+
+    async def ask() -> list[int]:
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        async with asyncio.timeout(5):
+            found = [(await connections.post(url, HEADERS, body)).status for body in (b"x" * size, BODY)]
+        server.close()
+        for each in opened:
+            each.transport.abort()
+        await asyncio.sleep(0.01)  # in which they are closed
+        return found
+
+    assert asyncio.run(ask()) == [413, 200]
+    assert len(opened) == 2
+
+
+@pytest.mark.parametrize("host", ["a..b", ".localhost", f"{'a' * 64}.test"])
+def test_a_host_that_can_be_none_is_not_reached(host: str) -> None:
+    """As any that there is not."""
+    with pytest.raises(httpx.ConnectError):
+        asyncio.run(connections.post(f"http://{host}:1/", HEADERS, BODY))
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="where descriptors can be counted")
+def test_one_cancelled_while_it_connects_leaves_no_socket() -> None:
+    """At whatever moment that is."""
+
+    async def ask(seconds: float, url: str) -> None:
+        tasks = [asyncio.create_task(connections.post(url, HEADERS, BODY)) for _ in range(50)]
+        await asyncio.sleep(seconds)
+        for each in tasks:
+            each.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0.02)  # in which transports are closed
+
+    with socket.create_server(("127.0.0.1", 0), backlog=1000) as server:  # which takes them, and says nothing
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        asyncio.run(ask(0.1, url))
+        before = len(os.listdir("/proc/self/fd"))
+        for step in range(8):
+            asyncio.run(ask(step * 0.003, url))
+            assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_what_is_kept_for_elsewhere_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new connection closes the oldest idle ones to other places, but for some."""
+    monkeypatch.setattr(connections, "SPARE", 3)
+
+    async def ask() -> list[int]:
+        found = []
+        async with AsyncExitStack() as stack:
+            for _ in range(3):
+                url = await stack.enter_async_context(Raw(OK).serving())
+                await asyncio.gather(*(connections.post(url, HEADERS, BODY) for _ in range(4)))
+                idle = connections._by_loop[asyncio.get_running_loop()]._idle
+                found.append([len(each) for each in idle.values()])
+        return found  # type: ignore[return-value]
+
+    assert asyncio.run(ask()) == [[4], [3, 4], [0, 3, 4]]

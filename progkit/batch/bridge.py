@@ -156,7 +156,7 @@ class Bridge:
     def _close(self) -> None:
         if self.task is not None and not self.exchange.is_over:
             self.exchange.tell(self.task.cancel)
-        if not sys.is_finalizing():  # or else the engine's thread runs no more, and would never say so
+        if not sys.is_finalizing():  # pragma: no branch - else the engine's thread is frozen, and would never say so
             self.over.wait()
 
     # --- on the engine's thread ---------------------------------------------------------------

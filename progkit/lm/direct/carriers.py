@@ -39,7 +39,7 @@ class Sending:
 
     def raw(self) -> Iterable[tuple[Any, Any]]:
         """The headers, as ``httpx`` would send them."""
-        if not _FRAMING.isdisjoint(self.headers):
+        if not _FRAMING.isdisjoint(map(str.lower, self.headers)):
             framed: list[tuple[bytes, bytes]] = self.whole().headers.raw
             return framed
         return (("Host", self.address.netloc), *self.headers.items(), ("Content-Length", str(len(self.body))))
