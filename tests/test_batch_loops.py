@@ -229,6 +229,33 @@ def test_a_fork_and_the_end_of_the_process(server: ChatServer, tmp_path: Any, ch
     assert len({each.port for each in server.requests}) == server.count == (12 if child == "asks" else 8)
 
 
+@pytest.mark.parametrize("is_over", [True, False])
+def test_a_loop_that_ends_with_the_interpreter_ends_in_silence(
+    monkeypatch: pytest.MonkeyPatch, is_over: bool, recwarn: pytest.WarningsRecorder
+) -> None:
+    """Where no thread can be started any more, in which its executor would be waited for; before, that is an error."""
+
+    async def look_up() -> None:
+        await asyncio.to_thread(str)
+
+    raised: list[Any] = []
+    monkeypatch.setattr(threading, "excepthook", lambda told: raised.append(told.exc_type))
+    thread = Where(look_up).batch(rows(1))[0][1]
+
+    async def refuse(_: Any) -> None:
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "shutdown_default_executor", refuse)
+    if is_over:
+        monkeypatch.setattr(loops, "_is_over", threading.Event())
+        loops._end_for_good()
+    else:
+        loops.end()
+    thread.join()
+
+    assert raised == ([] if is_over else [RuntimeError])
+
+
 ABANDONED = """
 import asyncio
 from progkit import Module

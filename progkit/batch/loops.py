@@ -58,6 +58,11 @@ class Home:
         try:
             with runner:
                 broken = self._served(runner)
+        except RuntimeError:
+            # While the interpreter ends, some Pythons start no thread any more, such as the one in which a loop waits
+            # for its executor; the loop is closed all the same.
+            if not _is_over.is_set():
+                raise
         finally:
             if broken is not None:
                 work, end = broken
@@ -136,7 +141,13 @@ async def _cancel_others() -> None:
             loop.call_exception_handler({"message": said, "exception": result, "task": task})
 
 
-atexit.register(end)
+def _end_for_good() -> None:
+    _is_over.set()
+    end()
+
+
+_is_over = threading.Event()
+atexit.register(_end_for_good)
 if hasattr(os, "register_at_fork"):  # pragma: no branch - everywhere but on Windows
     # So a child inherits no thread that is not there, and no connection of another's.
     os.register_at_fork(before=end, after_in_child=_idle.clear)

@@ -56,7 +56,7 @@ class Line(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         name: dict[str, Any] = {"server_hostname": host} if trust is not None else {}
         try:
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = _numeric(host, port) or await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             reached = await start_connection(found, happy_eyeballs_delay=_DELAY, interleave=1, loop=loop)
             made = await loop.create_connection(lambda: cls(errors, most), sock=reached, ssl=trust, **name)
         except (OSError, UnicodeError) as error:
@@ -173,6 +173,14 @@ class Line(asyncio.Protocol):
         waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.done():
             waiting.set_exception(getattr(self._errors, name)(text))
+
+
+def _numeric(host: str, port: int) -> list[Any]:
+    """The address that *host* is itself; none if it is a name, which a thread has to look up."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except (OSError, UnicodeError):
+        return []
 
 
 def _look(descriptor: int) -> Callable[[], bool]:
