@@ -242,7 +242,7 @@ def test_a_loop_that_ends_with_the_interpreter_ends_in_silence(
     monkeypatch.setattr(threading, "excepthook", lambda told: raised.append(told.exc_type))
     thread = Where(look_up).batch(rows(1))[0][1]
 
-    async def refuse(_: Any) -> None:
+    async def refuse(*_: Any) -> None:
         raise RuntimeError("can't create new thread at interpreter shutdown")
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "shutdown_default_executor", refuse)
